@@ -1,0 +1,159 @@
+//! Readings of one metric of one node.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Millis, NodeId, SignalName, Timestamp};
+
+/// Labels of the vocabulary, in the order of their names.
+pub type Labels = BTreeMap<String, String>;
+
+/// Which series.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SeriesKey {
+    /// The node it was measured on.
+    pub node: NodeId,
+    /// What was measured.
+    pub signal: SignalName,
+    /// What tells it from its siblings on the same node.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: Labels,
+}
+
+/// One reading. NaN says that a reading was due and is missing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// When.
+    pub at: Timestamp,
+    /// How much; finite or NaN.
+    pub value: f64,
+}
+
+/// Readings of one metric. Invariants: times strictly increase, no value is infinite; [`Series::new`] is the only way in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    key: SeriesKey,
+    query: Option<String>,
+    samples: Vec<Sample>,
+}
+
+/// Readings that are no series.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum InvalidSeries {
+    /// Two readings in the wrong order, or at one moment.
+    #[error("times of `{signal}` on `{node}` do not increase at {at}")]
+    Unsorted {
+        /// The node.
+        node: NodeId,
+        /// The signal.
+        signal: SignalName,
+        /// The first time that is not after the one before it.
+        at: Timestamp,
+    },
+    /// A value without end.
+    #[error("`{signal}` on `{node}` is infinite at {at}")]
+    Infinite {
+        /// The node.
+        node: NodeId,
+        /// The signal.
+        signal: SignalName,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl Series {
+    /// A series of these readings.
+    ///
+    /// # Errors
+    /// When times do not strictly increase, or a value is infinite.
+    pub fn new(key: SeriesKey, samples: Vec<Sample>) -> Result<Self, InvalidSeries> {
+        let of = |at| (key.node.clone(), key.signal.clone(), at);
+        if let Some(pair) = samples.windows(2).find(|pair| pair[1].at <= pair[0].at) {
+            let (node, signal, at) = of(pair[1].at);
+            return Err(InvalidSeries::Unsorted { node, signal, at });
+        }
+        if let Some(sample) = samples.iter().find(|sample| sample.value.is_infinite()) {
+            let (node, signal, at) = of(sample.at);
+            return Err(InvalidSeries::Infinite { node, signal, at });
+        }
+        Ok(Self { key, query: None, samples })
+    }
+
+    /// The same series, with the query that shows it in the source's own language.
+    #[must_use]
+    pub fn with_query(mut self, query: impl Into<String>) -> Self {
+        self.query = Some(query.into());
+        self
+    }
+
+    /// Which series.
+    pub fn key(&self) -> &SeriesKey {
+        &self.key
+    }
+
+    /// The node it was measured on.
+    pub fn node(&self) -> &NodeId {
+        &self.key.node
+    }
+
+    /// What was measured.
+    pub fn signal(&self) -> &SignalName {
+        &self.key.signal
+    }
+
+    /// What tells it from its siblings.
+    pub fn labels(&self) -> &Labels {
+        &self.key.labels
+    }
+
+    /// The query that shows it in the source's own language, where the source gave one.
+    pub fn query(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+
+    /// Its readings, in order of time.
+    pub fn samples(&self) -> &[Sample] {
+        &self.samples
+    }
+
+    /// The last reading that is a number.
+    pub fn last(&self) -> Option<Sample> {
+        self.samples.iter().rev().copied().find(|sample| !sample.value.is_nan())
+    }
+
+    /// The readings on a regular grid of `count` points: point k holds the last reading in
+    /// `(start + (k - 1) * step, start + k * step]`, NaN where there is none. A reading is never moved to an earlier time.
+    ///
+    /// ```
+    /// # use lagdoctor_model::*;
+    /// # let key = SeriesKey { node: NodeId::new("group:g").unwrap(), signal: SignalName::new("x").unwrap(), labels: Labels::new() };
+    /// let at = |s| Timestamp::EPOCH + Millis::seconds(s);
+    /// let series = Series::new(key, vec![Sample { at: at(14), value: 1.0 }, Sample { at: at(30), value: 2.0 }]).unwrap();
+    /// let grid = series.on_grid(at(0), Millis::seconds(15), 3);
+    /// assert!(grid[0].is_nan());
+    /// assert_eq!(grid[1..], [1.0, 2.0]);
+    /// ```
+    pub fn on_grid(&self, start: Timestamp, step: Millis, count: usize) -> Vec<f64> {
+        let step_ms = step.as_millis().max(1);
+        let mut grid = vec![f64::NAN; count];
+        for sample in &self.samples {
+            let past_start = sample.at.as_millis() - start.as_millis();
+            if past_start <= -step_ms {
+                continue;
+            }
+            let slot = past_start.div_euclid(step_ms) + i64::from(past_start.rem_euclid(step_ms) != 0);
+            match usize::try_from(slot) {
+                Ok(slot) if slot < count => {
+                    if !sample.value.is_nan() {
+                        grid[slot] = sample.value;
+                    }
+                }
+                Ok(_) => break,
+                Err(_) => {}
+            }
+        }
+        grid
+    }
+}
