@@ -1,1 +1,41 @@
-//! Placeholder.
+//! How is a stranger's component run safely? A [`Host`] owns the engine; [`Host::load`] turns bytes into a [`Plugin`];
+//! [`Plugin::bind`] joins it with an operator's configuration and grants; each call of a [`Bound`] runs on a fresh
+//! instance under [`Limits`], and a call that fails is a [`CallError`], which knows what gap it leaves.
+//!
+//! A plugin has no files, no network, no environment and no clock of its own. What it reaches goes through
+//! [`Grants`] and one policy in front of a [`Transport`]; what it says is checked before it becomes a value of the
+//! model.
+
+mod bindings;
+mod call;
+mod convert;
+mod egress;
+mod engine;
+mod error;
+mod grants;
+mod limits;
+mod load;
+mod manifest;
+mod plugin;
+mod store;
+mod text;
+
+#[cfg(test)]
+mod testing;
+
+pub use convert::batch::Batch;
+pub use convert::outcome::{ForecastTarget, Format, IncidentEvent, Phase, RawForecast, Receipt, Rendering};
+pub use convert::raw::{
+    Attributes, CollectQuery, CollectedPage, RawEdge, RawEvent, RawLog, RawNode, RawSeries, Temporality,
+};
+pub use egress::{
+    AddressClass, BoxFuture, HttpPattern, HttpRequest, HttpResponse, InvalidSecret, Network, NoSecrets, Reach, Secret,
+    Secrets, Transport, TransportError, canonical,
+};
+pub use engine::{Host, HostOptions};
+pub use error::{BindError, CallError, ErrorCode, FailureKind, HostError, LoadError};
+pub use grants::{GrantKind, GrantRule, Grants, InvalidGrant};
+pub use limits::{CONCURRENT_CALLS, Limits};
+pub use manifest::{Ask, Manifest, World};
+pub use plugin::{Bound, Operator, Plugin};
+pub use url::Url;

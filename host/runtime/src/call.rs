@@ -1,0 +1,357 @@
+//! Runs one job on one fresh instance, and says how it failed when it did. Every way to call a plugin is here; what
+//! they have in common is [`Call`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lagdoctor_model::{Finding, Millis, Ranking, Symptom, Timestamp};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+use tokio::time::error::Elapsed;
+use wasmtime::{Store, Trap};
+
+use crate::bindings::types;
+use crate::convert::batch::Batch;
+use crate::convert::outcome::{ForecastTarget, IncidentEvent, RawForecast, Receipt, Rendering};
+use crate::convert::raw::{CollectQuery, CollectedPage};
+use crate::convert::{Broken, Reader, collected, findings, forecast, plugin_error};
+use crate::egress::policy::Session;
+use crate::engine::Shared;
+use crate::error::{CallError, ErrorCode, FailureKind};
+use crate::limits::Limits;
+use crate::load::Prepared;
+use crate::manifest::World;
+use crate::plugin::Bound;
+use crate::store::{DeadlineExceeded, State};
+use crate::text::clean;
+
+/// A store for one job, and what it takes to say how the job went.
+pub(crate) struct Call<'a> {
+    pub(crate) store: Store<State>,
+    pub(crate) time_left: Duration,
+    plugin: &'a str,
+    limits: &'a Limits,
+    /// What was being done, such as "scoring 12 series".
+    job: String,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl<'a> Call<'a> {
+    /// Waits for a slot of the pool and makes a store.
+    pub(crate) async fn open(
+        shared: &Arc<Shared>,
+        plugin: &'a str,
+        limits: &'a Limits,
+        state: State,
+        job: String,
+    ) -> Result<Self, CallError> {
+        let failed = |kind, statement| CallError { plugin: plugin.to_owned(), kind, statement };
+        let since = Instant::now();
+        let slot = tokio::time::timeout(limits.timeout, shared.slots.clone().acquire_owned()).await;
+        let Ok(Ok(slot)) = slot else {
+            return Err(failed(FailureKind::Busy, busy(plugin, &job, limits)));
+        };
+        let store = state.into_store(&shared.engine, limits).map_err(|error| {
+            let reason = clean(&format!("{error:#}"), 300);
+            failed(FailureKind::Busy, format!("plugin `{plugin}` was not started for {job}: {reason}"))
+        })?;
+        let time_left = limits.timeout.saturating_sub(since.elapsed());
+        Ok(Self { store, time_left, plugin, limits, job, _slot: slot })
+    }
+
+    /// What the job gave, or how it failed.
+    pub(crate) fn settle<T>(
+        self,
+        outcome: Result<wasmtime::Result<Result<T, types::PluginError>>, Elapsed>,
+    ) -> Result<T, CallError> {
+        let (kind, statement) = match outcome {
+            Ok(Ok(Ok(answer))) => return Ok(answer),
+            Ok(Ok(Err(error))) => self.said(&error),
+            Ok(Err(error)) => self.broke(&error),
+            Err(_) => (FailureKind::Deadline, self.late()),
+        };
+        Err(CallError { plugin: self.plugin.to_owned(), kind, statement })
+    }
+
+    /// The guest said itself what went wrong.
+    fn said(&self, error: &types::PluginError) -> (FailureKind, String) {
+        let (code, message) = plugin_error(error, self.limits);
+        let (plugin, job) = (self.plugin, &self.job);
+        let denied: Vec<&str> = self.store.data().session.iter().flat_map(Session::denied).collect();
+        let denied = if denied.is_empty() { String::new() } else { format!(" ({})", denied.join("; ")) };
+        let advice = match code {
+            ErrorCode::BadConfig => "correct its configuration",
+            ErrorCode::BadInput | ErrorCode::Internal => "report it to the plugin's author",
+            ErrorCode::NotGranted => "grant what it asks for, or leave it out",
+            ErrorCode::Unreachable | ErrorCode::Upstream => "look at the system that it talks to",
+            ErrorCode::Unauthorised => "look at the secret that it uses",
+            ErrorCode::RateLimited => "ask less often, or raise the limit that it ran into",
+            ErrorCode::Unsupported => "leave it out here",
+        };
+        let kind = if code == ErrorCode::NotGranted { FailureKind::NotGranted } else { FailureKind::Typed { code } };
+        (kind, format!("plugin `{plugin}` gave up {job}: {message} [{code}]{denied}; {advice}"))
+    }
+
+    /// The guest was stopped, or fell.
+    fn broke(&self, error: &wasmtime::Error) -> (FailureKind, String) {
+        let (plugin, job, limits) = (self.plugin, &self.job, self.limits);
+        let trap = error.downcast_ref::<Trap>().copied();
+        if trap == Some(Trap::OutOfFuel) {
+            let fuel = limits.fuel;
+            return (
+                FailureKind::Fuel,
+                format!(
+                    "plugin `{plugin}` used up its fuel of {fuel} units {job}; raise `fuel`, narrow the window, or report it to the plugin's author"
+                ),
+            );
+        }
+        if error.is::<DeadlineExceeded>() || trap == Some(Trap::Interrupt) {
+            return (FailureKind::Deadline, self.late());
+        }
+        if error.is::<wasmtime::PoolConcurrencyLimitError>() {
+            return (FailureKind::Busy, busy(plugin, job, limits));
+        }
+        if self.store.data().limiter.denied {
+            let memory = limits.memory_bytes;
+            return (
+                FailureKind::Memory,
+                format!(
+                    "plugin `{plugin}` wanted more than its {memory} bytes of memory {job}; raise `memory_bytes`, narrow the window, or report it to the plugin's author"
+                ),
+            );
+        }
+        if let Some(trap) = trap {
+            let how = match trap {
+                Trap::UnreachableCodeReached => "panicked",
+                Trap::StackOverflow => "recursed without end",
+                Trap::MemoryOutOfBounds => "left its memory, as a recursion without end does too,",
+                _ => "trapped",
+            };
+            let what = clean(&trap.to_string(), 200);
+            return (
+                FailureKind::Trap,
+                format!(
+                    "plugin `{plugin}` {how} {job} ({what}); its answer is missing; report it to the plugin's author"
+                ),
+            );
+        }
+        // What is neither a trap nor a limit is an answer that cannot be read: bad pointers, text that is not UTF-8.
+        let what = clean(&format!("{:#}", error.root_cause()), 300);
+        self.contract(&format!("gave an answer that cannot be read: {what}"))
+    }
+
+    fn contract(&self, what: &str) -> (FailureKind, String) {
+        (FailureKind::Contract, contract(self.plugin, &self.job, what))
+    }
+
+    fn late(&self) -> String {
+        let (plugin, job, ms) = (self.plugin, &self.job, self.limits.timeout.as_millis());
+        format!(
+            "plugin `{plugin}` was not done after {ms} ms {job}; raise `timeout`, narrow the window, or look at the system that it talks to"
+        )
+    }
+}
+
+fn busy(plugin: &str, job: &str, limits: &Limits) -> String {
+    let ms = limits.timeout.as_millis();
+    format!(
+        "plugin `{plugin}` was not started for {job}: no instance was free within {ms} ms; run fewer diagnoses at once"
+    )
+}
+
+fn contract(plugin: &str, job: &str, what: &str) -> String {
+    format!("plugin `{plugin}` broke its contract {job}: it {what}; report it to the plugin's author")
+}
+
+/// Instantiates, configures and does the job, all within the call's time.
+macro_rules! job {
+    ($self:ident, $call:ident, $world:ident, |$guest:ident, $store:ident| $job:expr) => {{
+        let Prepared::$world(pre) = &$self.plugin.parts.prepared else {
+            return Err($self.wrong_world(World::$world));
+        };
+        let config = $self.inner.config.as_str();
+        let outcome = {
+            let $store = &mut $call.store;
+            let work = async move {
+                let $guest = pre.instantiate_async(&mut *$store).await?;
+                if let Err(error) = $guest.lagdoctor_plugin_lifecycle().call_configure(&mut *$store, config).await? {
+                    return Ok(Err(error));
+                }
+                $job.await
+            };
+            tokio::time::timeout($call.time_left, Box::pin(work)).await
+        };
+        $call.settle(outcome)?
+    }};
+}
+
+impl Bound {
+    /// Asks a scorer what is unusual. It sees the series that its manifest lists. What it gets wrong without failing
+    /// is told by [`Batch::gaps`].
+    ///
+    /// # Errors
+    /// When it is no scorer, fails, or breaks the contract.
+    pub async fn score(&self, batch: &Batch) -> Result<Vec<Finding>, CallError> {
+        let shown = batch.for_plugin(self.plugin.manifest());
+        let job = format!("scoring {} series of {} nodes", shown.series_count(), shown.node_count());
+        let mut call = self.open(&job, shown_now(&shown)).await?;
+        let wit = shown.wit.clone();
+        let given = job!(self, call, Scorer, |guest, store| guest.lagdoctor_plugin_scoring().call_score(store, &wit));
+        let mut reader = self.reader();
+        let findings = findings::findings(&mut reader, &shown, given);
+        shown.note(reader.gaps());
+        findings.map_err(|broken| self.broke_contract(&job, &broken))
+    }
+
+    /// Asks a ranker for causes. Findings keep their places: the handles that it gives back are places in `findings`.
+    ///
+    /// # Errors
+    /// When it is no ranker, fails, or breaks the contract; when the symptom's node is not in the batch.
+    pub async fn rank(&self, batch: &Batch, findings: &[Finding], symptom: &Symptom) -> Result<Ranking, CallError> {
+        let shown = batch.for_plugin(self.plugin.manifest());
+        let (given_findings, places) = findings::for_ranker(&shown, findings);
+        let job = format!("ranking {} findings about {} nodes", given_findings.len(), shown.node_count());
+        let Some(given_symptom) = findings::symptom(&shown, symptom) else {
+            let what =
+                format!("cannot be told about the symptom, whose node `{}` is not in the topology", symptom.node);
+            return Err(self.error(FailureKind::Contract, format!("plugin `{}` {what}; add the node", self.name())));
+        };
+        let mut call = self.open(&job, shown_now(&shown)).await?;
+        let wit = shown.wit.clone();
+        let given = job!(self, call, Ranker, |guest, store| {
+            guest.lagdoctor_plugin_ranking().call_rank(store, &wit, &given_findings, &given_symptom)
+        });
+        let mut reader = self.reader();
+        let ranking = findings::ranking(&mut reader, &shown, &places, given);
+        shown.note(reader.gaps());
+        ranking.map_err(|broken| self.broke_contract(&job, &broken))
+    }
+
+    /// Asks a forecaster where series are going. Targets whose series it does not list are not asked about.
+    ///
+    /// # Errors
+    /// When it is no forecaster, fails, or breaks the contract.
+    pub async fn forecast(
+        &self,
+        batch: &Batch,
+        targets: &[ForecastTarget],
+        horizon: Millis,
+    ) -> Result<Vec<RawForecast>, CallError> {
+        let shown = batch.for_plugin(self.plugin.manifest());
+        let (given_targets, places) = forecast::targets(&shown, targets);
+        let job = format!("forecasting {} series over {horizon}", given_targets.len());
+        let mut call = self.open(&job, shown_now(&shown)).await?;
+        let wit = shown.wit.clone();
+        let given = job!(self, call, Forecaster, |guest, store| {
+            guest.lagdoctor_plugin_forecasting().call_forecast(store, &wit, &given_targets, horizon.as_millis())
+        });
+        let mut reader = self.reader();
+        let forecasts = forecast::forecasts(&mut reader, &places, given);
+        shown.note(reader.gaps());
+        forecasts.map_err(|broken| self.broke_contract(&job, &broken))
+    }
+
+    /// Asks a collector for one page. What it may not emit, or gives in no usable form, is left out and named in
+    /// [`CollectedPage::gaps`]. `now` is the clock that the guest sees.
+    ///
+    /// # Errors
+    /// When it is no collector, fails, or breaks the contract.
+    pub async fn collect(&self, query: &CollectQuery, now: Timestamp) -> Result<CollectedPage, CallError> {
+        let job = format!("collecting from {} to {}", query.start, query.end);
+        let mut call = self.open(&job, now).await?;
+        let wit = collected::query(query);
+        let given =
+            job!(self, call, Collector, |guest, store| guest.lagdoctor_plugin_collecting().call_collect(store, &wit));
+        let mut reader = self.reader();
+        let page = collected::page(&mut reader, &self.inner.grants, given);
+        let mut page = page.map_err(|broken| self.broke_contract(&job, &broken))?;
+        page.gaps.extend(reader.gaps());
+        Ok(page)
+    }
+
+    /// Asks a collector for all pages, at most `max_pages`. When a later page fails, what the earlier ones gave is kept
+    /// and the failure is among the gaps.
+    ///
+    /// # Errors
+    /// When the first page fails; as [`Bound::collect`].
+    pub async fn collect_all(
+        &self,
+        query: &CollectQuery,
+        now: Timestamp,
+        max_pages: usize,
+    ) -> Result<CollectedPage, CallError> {
+        let mut all = self.collect(query, now).await?;
+        let mut pages = 1;
+        while let Some(next) = all.next.take() {
+            if pages >= max_pages {
+                all.gaps.push(collected::more_pages(self.name(), pages));
+                break;
+            }
+            match self.collect(&CollectQuery { page: next, ..query.clone() }, now).await {
+                Ok(page) => all.append(page),
+                Err(error) => all.gaps.push(error.gap()),
+            }
+            pages += 1;
+        }
+        Ok(all)
+    }
+
+    /// Asks a notifier to tell people. `now` is the clock that the guest sees.
+    ///
+    /// # Errors
+    /// When it is no notifier, fails, or breaks the contract. It may have sent something nevertheless; a second try
+    /// with the same idempotency key is safe as far as the receiver honours it.
+    pub async fn notify(
+        &self,
+        event: &IncidentEvent,
+        diagnosis_json: &str,
+        renderings: &[Rendering],
+        now: Timestamp,
+    ) -> Result<Vec<Receipt>, CallError> {
+        let job = format!("telling that `{}` is {}", clean(&event.incident, 80), event.phase.as_str());
+        let mut call = self.open(&job, now).await?;
+        let (event, renderings) = (forecast::event(event), forecast::renderings(renderings));
+        let given = job!(self, call, Notifier, |guest, store| {
+            guest.lagdoctor_plugin_notifying().call_notify(store, &event, diagnosis_json, &renderings)
+        });
+        Ok(forecast::receipts(&mut self.reader(), given))
+    }
+
+    async fn open(&self, job: &str, now: Timestamp) -> Result<Call<'_>, CallError> {
+        let inner = &*self.inner;
+        let shared = &self.plugin.parts.shared;
+        let session = Session::new(
+            &inner.name,
+            inner.grants.clone(),
+            inner.secrets.clone(),
+            shared.transport.clone(),
+            &inner.limits,
+        );
+        let state = State::new(&inner.name, &inner.limits, now, Some(session));
+        Call::open(shared, &inner.name, &inner.limits, state, job.to_owned()).await
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader::new(&self.inner.name, &self.inner.limits)
+    }
+
+    fn error(&self, kind: FailureKind, statement: String) -> CallError {
+        CallError { plugin: self.inner.name.clone(), kind, statement }
+    }
+
+    fn broke_contract(&self, job: &str, broken: &Broken) -> CallError {
+        self.error(FailureKind::Contract, contract(self.name(), job, &format!("said that {}", broken.0)))
+    }
+
+    fn wrong_world(&self, wanted: World) -> CallError {
+        let (name, world) = (self.name(), self.plugin.world());
+        self.error(
+            FailureKind::Contract,
+            format!("plugin `{name}` is a {world} and cannot be used as a {wanted}; configure it as what it is"),
+        )
+    }
+}
+
+fn shown_now(batch: &Batch) -> Timestamp {
+    Timestamp::from_millis(batch.wit.now_ms).unwrap_or(Timestamp::EPOCH)
+}

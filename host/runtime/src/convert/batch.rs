@@ -1,0 +1,302 @@
+//! One incident window as plugins see it: regular grids in one column of numbers, handles instead of names. Made once
+//! for each diagnosis and shown to every plugin, each with the series that it lists. Start at [`Batch::new`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lagdoctor_model::{Gap, Millis, NodeId, Series, SeriesKey, Signals, Timestamp};
+
+use crate::bindings::types as wit;
+use crate::convert::pairs;
+use crate::manifest::Manifest;
+
+/// Most points of one series of the coarse past; a longer one gets a wider step.
+const MAX_HISTORY_POINTS: i64 = 20_000;
+
+/// All that is known about one incident window, in the form of the contract. Cheap to clone.
+#[derive(Clone)]
+pub struct Batch {
+    pub(crate) wit: Arc<wit::Batch>,
+    pub(crate) index: Arc<Index>,
+    pub(crate) series: Arc<Handles>,
+    gaps: Arc<Mutex<BTreeSet<Gap>>>,
+}
+
+/// Handles that all plugins share.
+pub(crate) struct Index {
+    pub(crate) nodes: Vec<NodeId>,
+    pub(crate) node_handles: BTreeMap<NodeId, u32>,
+    /// For each log line of the batch, its place in [`Signals::logs`].
+    pub(crate) logs: Vec<usize>,
+}
+
+/// Handles of series, which differ with what a plugin lists.
+pub(crate) struct Handles {
+    pub(crate) keys: Vec<SeriesKey>,
+    pub(crate) of: BTreeMap<SeriesKey, u32>,
+}
+
+impl Handles {
+    fn new(keys: Vec<SeriesKey>) -> Self {
+        let of = keys.iter().enumerate().map(|(place, key)| (key.clone(), handle(place))).collect();
+        Self { keys, of }
+    }
+}
+
+/// A place in a list as a handle. Lists of four thousand million entries do not fit into memory.
+pub(crate) fn handle(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
+/// A regular grid of times.
+struct Grid {
+    start: Timestamp,
+    step: Millis,
+    count: usize,
+}
+
+/// Series and the column of their values, as they grow.
+#[derive(Default)]
+struct Columns {
+    keys: Vec<SeriesKey>,
+    series: Vec<wit::Series>,
+    values: Vec<f64>,
+}
+
+impl Columns {
+    fn push(&mut self, series: &Series, node: u32, grid: &Grid) {
+        let values = series.on_grid(grid.start, grid.step, grid.count);
+        self.series.push(wit::Series {
+            node,
+            signal: series.signal().to_string(),
+            labels: pairs(series.labels()),
+            start_ms: grid.start.as_millis(),
+            step_ms: grid.step.as_millis().max(1),
+            first: handle(self.values.len()),
+            count: handle(values.len()),
+            ext: vec![],
+        });
+        self.keys.push(series.key().clone());
+        self.values.extend(values);
+    }
+}
+
+impl Batch {
+    /// The batch of these signals, with all their series. Series, log lines, events and edges of nodes that are not in
+    /// the topology have no handle and are left out.
+    pub fn new(signals: &Signals) -> Self {
+        let nodes: Vec<NodeId> = signals.topology.nodes().map(|node| node.id.clone()).collect();
+        let node_handles: BTreeMap<_, _> =
+            nodes.iter().enumerate().map(|(place, id)| (id.clone(), handle(place))).collect();
+        let of = |node: &NodeId| node_handles.get(node).copied();
+
+        let window = signals.window;
+        let grid = Grid { start: window.start, step: window.step, count: window.points() };
+        let mut now = Columns::default();
+        for series in &signals.series {
+            if let Some(node) = of(series.node()) {
+                now.push(series, node, &grid);
+            }
+        }
+        let mut past = Columns::default();
+        for series in &signals.history {
+            if let (Some(node), Some(grid)) = (of(series.node()), history_grid(series)) {
+                past.push(series, node, &grid);
+            }
+        }
+        let mut logs = wit::LogColumns { at_ms: vec![], node: vec![], severity: vec![], message: vec![], ext: vec![] };
+        let mut log_places = Vec::with_capacity(signals.logs.len());
+        for (place, line) in signals.logs.iter().enumerate() {
+            if let Some(node) = of(&line.node) {
+                logs.at_ms.push(line.at.as_millis());
+                logs.node.push(node);
+                logs.severity.push(line.severity.number());
+                logs.message.push(line.message.as_str().to_owned());
+                log_places.push(place);
+            }
+        }
+        let events = signals.events.iter().filter_map(|event| {
+            Some(wit::Event {
+                at_ms: event.at.as_millis(),
+                node: of(&event.node)?,
+                kind: event.kind.clone(),
+                what: event.what.as_str().to_owned(),
+                ext: vec![],
+            })
+        });
+        let edges = signals.topology.edges().filter_map(|edge| {
+            let (dependent, dependency) = (of(&edge.dependent)?, of(&edge.dependency)?);
+            Some(wit::Edge { dependent, dependency, kind: edge.kind.to_string(), ext: vec![] })
+        });
+        let wit = wit::Batch {
+            now_ms: window.now.as_millis(),
+            start_ms: window.start.as_millis(),
+            nodes: signals.topology.nodes().map(node).collect(),
+            edges: edges.collect(),
+            series: now.series,
+            values: now.values,
+            logs,
+            events: events.collect(),
+            history: past.series,
+            history_values: past.values,
+            ext: vec![],
+        };
+        Self {
+            wit: Arc::new(wit),
+            series: Arc::new(Handles::new(now.keys)),
+            index: Arc::new(Index { nodes, node_handles, logs: log_places }),
+            gaps: Arc::default(),
+        }
+    }
+
+    /// The same batch with only the series that this manifest lists. Handles of nodes and log lines stay; gaps are
+    /// noted in common.
+    #[must_use]
+    pub fn for_plugin(&self, manifest: &Manifest) -> Self {
+        if self.wit.series.iter().chain(&self.wit.history).all(|series| manifest.lists_signal(&series.signal)) {
+            return self.clone();
+        }
+        let all = &*self.wit;
+        let listed = |series: &&wit::Series| manifest.lists_signal(&series.signal);
+        let keys = self.series.keys.iter().filter(|key| manifest.lists_signal(key.signal.as_str())).cloned().collect();
+        let (series, values) = pack(all.series.iter().filter(listed), &all.values);
+        let (history, history_values) = pack(all.history.iter().filter(listed), &all.history_values);
+        let wit = wit::Batch {
+            now_ms: all.now_ms,
+            start_ms: all.start_ms,
+            nodes: all.nodes.clone(),
+            edges: all.edges.clone(),
+            series,
+            values,
+            logs: all.logs.clone(),
+            events: all.events.clone(),
+            history,
+            history_values,
+            ext: vec![],
+        };
+        Self {
+            wit: Arc::new(wit),
+            series: Arc::new(Handles::new(keys)),
+            index: self.index.clone(),
+            gaps: self.gaps.clone(),
+        }
+    }
+
+    /// How many series a plugin sees, the coarse past apart.
+    pub fn series_count(&self) -> usize {
+        self.wit.series.len()
+    }
+
+    /// How many nodes.
+    pub fn node_count(&self) -> usize {
+        self.index.nodes.len()
+    }
+
+    /// What plugins that were given this batch got wrong without failing, such as naming a class that does not exist.
+    /// Sorted, each once; ask after the last call.
+    pub fn gaps(&self) -> Vec<Gap> {
+        self.gaps.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    pub(crate) fn note(&self, gaps: impl IntoIterator<Item = Gap>) {
+        self.gaps.lock().unwrap_or_else(PoisonError::into_inner).extend(gaps);
+    }
+}
+
+fn node(node: &lagdoctor_model::Node) -> wit::Node {
+    wit::Node {
+        id: node.id.to_string(),
+        kind: node.id.kind().to_owned(),
+        name: node.id.name().to_owned(),
+        labels: pairs(&node.labels),
+        ext: vec![],
+    }
+}
+
+/// These series with a column that holds only their values.
+fn pack<'a>(series: impl Iterator<Item = &'a wit::Series>, values: &[f64]) -> (Vec<wit::Series>, Vec<f64>) {
+    let mut packed = Vec::new();
+    let mut column = Vec::new();
+    for series in series {
+        let first = series.first as usize;
+        let own = values.get(first..first + series.count as usize).unwrap_or_default();
+        packed.push(wit::Series { first: handle(column.len()), ..series.clone() });
+        column.extend_from_slice(own);
+    }
+    (packed, column)
+}
+
+/// The grid of a series of the coarse past: from its first to its last reading, by its usual distance. The median is
+/// taken because single readings are missing more often than not.
+fn history_grid(series: &Series) -> Option<Grid> {
+    let samples = series.samples();
+    let (first, last) = (samples.first()?.at, samples.last()?.at);
+    let mut distances: Vec<i64> = samples.windows(2).map(|two| two[1].at.since(two[0].at).as_millis()).collect();
+    distances.sort_unstable();
+    let usual = distances.get(distances.len() / 2).copied().unwrap_or(60_000).max(1);
+    let span = last.since(first).as_millis();
+    let step = usual.max(span / MAX_HISTORY_POINTS + 1);
+    let count = usize::try_from(span.div_euclid(step) + i64::from(span % step != 0) + 1).ok()?;
+    Some(Grid { start: first, step: Millis::new(step).ok()?, count })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use lagdoctor_model::Sample;
+
+    #[test]
+    fn every_series_points_at_its_own_values_and_missing_ones_are_nan() {
+        let signals = testing::signals();
+        let batch = Batch::new(&signals);
+        assert_eq!(batch.wit.series.len(), signals.series.len());
+        for (series, handle) in signals.series.iter().zip(&batch.wit.series) {
+            let first = handle.first as usize;
+            let column = &batch.wit.values[first..first + handle.count as usize];
+            let grid = series.on_grid(signals.window.start, signals.window.step, signals.window.points());
+            assert_eq!(format!("{column:?}"), format!("{grid:?}"));
+            assert_eq!(batch.index.nodes[handle.node as usize], *series.node());
+        }
+        assert!(batch.wit.values.iter().any(|value| value.is_nan()));
+    }
+
+    #[test]
+    fn a_plugin_sees_only_the_series_it_lists_and_all_the_nodes() {
+        let batch = Batch::new(&testing::signals());
+        let shown = batch.for_plugin(&testing::manifest(&["jvm."]));
+        assert!(shown.series_count() > 0 && shown.series_count() < batch.series_count());
+        assert!(shown.wit.series.iter().all(|series| series.signal.starts_with("jvm.")));
+        assert_eq!(shown.node_count(), batch.node_count());
+        for (key, series) in shown.series.keys.iter().zip(&shown.wit.series) {
+            let place = batch.series.of[key] as usize;
+            let values = |batch: &Batch, series: &wit::Series| {
+                format!("{:?}", &batch.wit.values[series.first as usize..(series.first + series.count) as usize])
+            };
+            assert_eq!(values(&shown, series), values(&batch, &batch.wit.series[place]));
+        }
+        assert_eq!(batch.for_plugin(&testing::manifest(&["*"])).series_count(), batch.series_count());
+    }
+
+    #[test]
+    fn the_coarse_past_keeps_its_own_step_although_a_reading_is_missing() {
+        let mut signals = testing::signals();
+        let key = signals.series[0].key().clone();
+        let at = |minutes| Timestamp::EPOCH + Millis::minutes(minutes);
+        let samples = [0, 5, 10, 20, 25].map(|minutes| Sample { at: at(minutes), value: f64::from(minutes) });
+        signals.history = vec![Series::new(key, samples.to_vec()).unwrap()];
+        let batch = Batch::new(&signals);
+        assert_eq!(batch.wit.history[0].step_ms, 300_000);
+        let expected = [0.0, 5.0, 10.0, f64::NAN, 20.0, 25.0];
+        assert_eq!(format!("{:?}", batch.wit.history_values), format!("{expected:?}"));
+    }
+
+    #[test]
+    fn what_one_plugin_got_wrong_is_told_once_by_every_copy() {
+        let batch = Batch::new(&testing::signals());
+        let gap =
+            Gap { source: "a".into(), cause: lagdoctor_model::GapCause::Malformed, node: None, statement: "x".into() };
+        batch.for_plugin(&testing::manifest(&["jvm."])).note([gap.clone(), gap.clone()]);
+        assert_eq!(batch.gaps(), [gap]);
+    }
+}

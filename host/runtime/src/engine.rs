@@ -1,0 +1,151 @@
+//! Sets up Wasmtime once for all plugins: what guests may use of WebAssembly, the pool that instances come from, and
+//! the thread whose ticks take the processor back from a guest. Start at [`Host::new`].
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+
+use tokio::sync::Semaphore;
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::bindings;
+use crate::egress::Transport;
+use crate::error::HostError;
+use crate::limits::{CONCURRENT_CALLS, Limits, TICK};
+use crate::store::State;
+
+const WASM_PAGE: usize = 64 << 10;
+
+/// What a host is made of.
+#[derive(Clone)]
+pub struct HostOptions {
+    /// What carries the requests of plugins, once the policy has let them pass.
+    pub transport: Arc<dyn Transport>,
+    /// What one call may use unless its plugin is bound with less. Memory is also the size of a slot of the pool.
+    pub limits: Limits,
+}
+
+impl HostOptions {
+    /// The default limits, and this transport.
+    pub fn new(transport: Arc<dyn Transport>) -> Self {
+        Self { transport, limits: Limits::default() }
+    }
+}
+
+/// Runs plugins. Clones, and the plugins that it has loaded, share one engine; the last of them ends its thread.
+#[derive(Clone)]
+pub struct Host {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    /// What collectors and notifiers may import.
+    pub(crate) connected: Linker<State>,
+    /// What all others may import.
+    pub(crate) isolated: Linker<State>,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) limits: Limits,
+    pub(crate) slots: Arc<Semaphore>,
+    _ticker: Ticker,
+}
+
+impl Host {
+    /// Starts the engine, its pool of instances and its ticker.
+    ///
+    /// # Errors
+    /// When there is not enough address space for the pool, or no thread for the ticker.
+    pub fn new(options: HostOptions) -> Result<Self, HostError> {
+        let HostOptions { transport, limits } = options;
+        let refused = |error: wasmtime::Error| HostError::Engine {
+            slots: CONCURRENT_CALLS,
+            memory_mib: limits.memory_bytes >> 20,
+            reason: format!("{error:#}"),
+        };
+        let engine = Engine::new(&config(&limits)).map_err(refused)?;
+        let connected = connected(&engine).map_err(refused)?;
+        let isolated = isolated(&engine).map_err(refused)?;
+        let ticker = Ticker::start(engine.clone())?;
+        let slots = Arc::new(Semaphore::new(CONCURRENT_CALLS as usize));
+        let shared = Shared { engine, connected, isolated, transport, limits, slots, _ticker: ticker };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// What one call may use unless its plugin is bound with less.
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+}
+
+fn config(limits: &Limits) -> Config {
+    let slots = CONCURRENT_CALLS;
+    let instances = u32::try_from(limits.instances).unwrap_or(u32::MAX);
+    let memory = limits.memory_bytes.next_multiple_of(WASM_PAGE);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(slots)
+        .total_core_instances(slots.saturating_mul(instances))
+        .total_memories(slots * 2)
+        .total_tables(slots * 8)
+        .total_stacks(slots)
+        .max_memories_per_component(4)
+        .max_tables_per_component(16)
+        .max_core_instances_per_component(instances)
+        .table_elements(limits.table_elements)
+        .max_memory_size(memory)
+        .max_unused_warm_slots(slots);
+    let mut config = Config::new();
+    config
+        // Fuel is the limit, because the same input always takes the same; epochs are the backstop.
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .concurrency_support(false)
+        .wasm_component_model(true)
+        .relaxed_simd_deterministic(true)
+        .wasm_backtrace_max_frames(None)
+        .memory_reservation(memory as u64)
+        .memory_may_move(false)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+fn connected(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    bindings::collector::Collector::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    Ok(linker)
+}
+
+fn isolated(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    bindings::scorer::Scorer::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    Ok(linker)
+}
+
+/// The thread that moves the epoch on. It ends, and is waited for, when the ticker is dropped.
+struct Ticker {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ticker {
+    fn start(engine: Engine) -> Result<Self, HostError> {
+        let (stop, stopped) = channel::<()>();
+        let run = move || {
+            while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                engine.increment_epoch();
+            }
+        };
+        let thread = std::thread::Builder::new().name("lagdoctor-epoch".to_owned()).spawn(run);
+        Ok(Self { stop: Some(stop), thread: Some(thread.map_err(HostError::Ticker)?) })
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the ticker has been printed; there is nothing to add.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! How much may one call of one plugin take? Everything a guest can use up has a number here, with its unit and its
+//! default; nothing else in this crate invents one.
+
+use std::time::Duration;
+
+/// How many calls of all plugins together run at one moment; a further call waits for a free slot within its own time.
+pub const CONCURRENT_CALLS: u32 = 32;
+
+/// Distance of two ticks of the backstop against a guest that never gives the thread back.
+pub(crate) const TICK: Duration = Duration::from_millis(10);
+
+/// What one call may use. A call is one job on one fresh instance, `configure` included.
+///
+/// ```
+/// # use lagdoctor_runtime::Limits;
+/// let frugal = Limits { memory_bytes: 16 << 20, ..Limits::default() };
+/// assert_eq!(frugal.fuel, Limits::default().fuel);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Guest work in units of Wasmtime fuel, about one an instruction; the same input always takes the same.
+    /// Default: 10,000,000,000, a few seconds.
+    pub fuel: u64,
+    /// Linear memory in bytes, all memories of the instance together. Default: 64 MiB.
+    pub memory_bytes: usize,
+    /// Elements of tables, all tables of the instance together. Default: 100,000.
+    pub table_elements: usize,
+    /// Core instances within the component; Python guests need about 64. Default: 64.
+    pub instances: usize,
+    /// Wall-clock time, waiting for a slot and for the network included. Default: 30 s.
+    pub timeout: Duration,
+    /// Bytes that one crossing of the boundary may copy out of the guest. Default: 64 MiB.
+    pub hostcall_fuel: usize,
+    /// Items of one answer: findings, causes, forecasts, series, log lines, events, nodes, edges and receipts, each
+    /// kind counted alone; what is beyond is left out and named. Default: 20,000.
+    pub output_items: usize,
+    /// Readings of one answer, all series together; what is beyond is left out and named. Default: 2,000,000.
+    pub output_values: usize,
+    /// Bytes of one sentence, message or log line of an answer; longer ones are cut. Default: 4096.
+    pub output_text_bytes: usize,
+    /// Lines that a guest may log; further ones are counted and dropped. Default: 100.
+    pub log_lines: usize,
+    /// Bytes that a guest may log, all lines together. Default: 16 KiB.
+    pub log_bytes: usize,
+    /// HTTP requests. Default: 256.
+    pub http_requests: usize,
+    /// Bytes of the body of one HTTP request. Default: 1 MiB.
+    pub http_request_bytes: usize,
+    /// Bytes of the body of one HTTP response. Default: 16 MiB.
+    pub http_body_bytes: usize,
+    /// Bytes of the bodies of all HTTP responses of the call. Default: 64 MiB.
+    pub http_total_bytes: usize,
+    /// Time for one HTTP request, from resolving the name to the last byte. Default: 10 s.
+    pub http_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fuel: 10_000_000_000,
+            memory_bytes: 64 << 20,
+            table_elements: 100_000,
+            instances: 64,
+            timeout: Duration::from_secs(30),
+            hostcall_fuel: 64 << 20,
+            output_items: 20_000,
+            output_values: 2_000_000,
+            output_text_bytes: 4096,
+            log_lines: 100,
+            log_bytes: 16 << 10,
+            http_requests: 256,
+            http_request_bytes: 1 << 20,
+            http_body_bytes: 16 << 20,
+            http_total_bytes: 64 << 20,
+            http_timeout: Duration::from_secs(10),
+        }
+    }
+}

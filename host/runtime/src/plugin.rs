@@ -1,0 +1,173 @@
+//! A loaded plugin, and the same bound to an operator's configuration. Start at [`Plugin::bind`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::egress::Secrets;
+use crate::engine::Shared;
+use crate::error::BindError;
+use crate::grants::{GrantRule, Grants};
+use crate::limits::Limits;
+use crate::load::Prepared;
+use crate::manifest::{self, Manifest, World};
+use crate::text::clean;
+
+/// A component that has been checked, compiled and described. Cheap to clone.
+#[derive(Clone)]
+pub struct Plugin {
+    pub(crate) parts: Arc<Parts>,
+}
+
+pub(crate) struct Parts {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) source: String,
+    pub(crate) manifest: Manifest,
+    pub(crate) world: World,
+    pub(crate) digest: String,
+    pub(crate) imports: Vec<String>,
+    pub(crate) size: usize,
+    pub(crate) prepared: Prepared,
+}
+
+/// What an operator says about one plugin.
+#[derive(Clone)]
+pub struct Operator {
+    /// The operator's name for it, by which findings, gaps and logs call it.
+    pub name: String,
+    /// Its configuration; `null` counts as an empty object.
+    pub config: Value,
+    /// What it is allowed.
+    pub grants: Vec<GrantRule>,
+    /// Where its secrets come from.
+    pub secrets: Arc<dyn Secrets>,
+    /// What one call may use; `None` for what the host gives.
+    pub limits: Option<Limits>,
+}
+
+/// A plugin with its configuration, ready to be called. Each call runs on a fresh instance. Cheap to clone.
+#[derive(Clone)]
+pub struct Bound {
+    pub(crate) plugin: Plugin,
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) name: String,
+    pub(crate) config: String,
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) secrets: Arc<dyn Secrets>,
+    pub(crate) limits: Limits,
+}
+
+impl Plugin {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self { parts: Arc::new(parts) }
+    }
+
+    /// What it says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.parts.manifest
+    }
+
+    /// Its job.
+    pub fn world(&self) -> World {
+        self.parts.world
+    }
+
+    /// SHA-256 of its component, in hex.
+    pub fn digest(&self) -> &str {
+        &self.parts.digest
+    }
+
+    /// What it imports, by the names of the contract.
+    pub fn imports(&self) -> &[String] {
+        &self.parts.imports
+    }
+
+    /// Bytes of its component.
+    pub fn size(&self) -> usize {
+        self.parts.size
+    }
+
+    /// What it was loaded from, as the caller of [`crate::Host::load`] said.
+    pub fn source(&self) -> &str {
+        &self.parts.source
+    }
+
+    /// Joins it with an operator's configuration. What it asks for and was not granted is no error: it is told by
+    /// [`Grants::denied`], and the guest finds out when it tries.
+    ///
+    /// # Errors
+    /// When the configuration breaks the plugin's schema, when a field that a grant refers to holds no URL or name, or
+    /// when it should have more memory than the host's pool gives.
+    pub fn bind(&self, operator: Operator) -> Result<Bound, BindError> {
+        let Operator { name, config, grants, secrets, limits } = operator;
+        let name = clean(&name, 256);
+        let config = if config.is_null() { Value::Object(serde_json::Map::new()) } else { config };
+        self.check_config(&name, &config)?;
+        let grants = Grants::new(self.manifest(), &config, &grants);
+        let grants = grants.map_err(|(field, reason)| BindError::Field { plugin: name.clone(), field, reason })?;
+        let most = self.parts.shared.limits.memory_bytes;
+        let limits = limits.unwrap_or_else(|| self.parts.shared.limits.clone());
+        if limits.memory_bytes > most {
+            return Err(BindError::Memory { plugin: name, asked: limits.memory_bytes, most });
+        }
+        let inner = Inner { name, config: config.to_string(), grants: Arc::new(grants), secrets, limits };
+        Ok(Bound { plugin: self.clone(), inner: Arc::new(inner) })
+    }
+
+    fn check_config(&self, name: &str, config: &Value) -> Result<(), BindError> {
+        let Manifest { name: own, version, config_schema, .. } = self.manifest();
+        let broken =
+            |problems| BindError::Config { plugin: name.to_owned(), manifest: format!("{own} {version}"), problems };
+        if !config.is_object() {
+            return Err(broken(vec!["/: it must be an object".to_owned()]));
+        }
+        let validator = manifest::compile(config_schema).map_err(|why| broken(vec![why]))?;
+        let problem = |error: jsonschema::ValidationError<'_>| {
+            let path = error.instance_path().to_string();
+            // The value is left out, because an operator may have put a secret where it does not belong.
+            let reason = clean(&error.masked().to_string(), 300);
+            format!("{}: {reason}", if path.is_empty() { "/" } else { &path })
+        };
+        let problems: Vec<String> = validator.iter_errors(config).take(10).map(problem).collect();
+        if problems.is_empty() { Ok(()) } else { Err(broken(problems)) }
+    }
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Manifest { name, version, .. } = self.manifest();
+        write!(f, "{} {name} {version} from {}", self.world(), self.source())
+    }
+}
+
+impl Bound {
+    /// The operator's name for it.
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// The plugin itself.
+    pub fn plugin(&self) -> &Plugin {
+        &self.plugin
+    }
+
+    /// What it has been granted, and what it has not.
+    pub fn grants(&self) -> &Grants {
+        &self.inner.grants
+    }
+
+    /// What one call may use.
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+}
+
+impl fmt::Debug for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({:?})", self.name(), self.plugin)
+    }
+}

@@ -1,0 +1,241 @@
+//! What belongs to one call: what it has used up, and the functions that its guest may call.
+
+use lagdoctor_model::Timestamp;
+use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
+
+use crate::bindings::{clock, http, log, types};
+use crate::egress::policy::{Ask, Auth, Session};
+use crate::limits::{Limits, TICK};
+use crate::text::clean;
+
+/// The data of one store.
+pub(crate) struct State {
+    pub(crate) limiter: Limiter,
+    plugin: String,
+    log: LogBook,
+    now: Timestamp,
+    /// Missing while a plugin describes itself: then it reaches nothing.
+    pub(crate) session: Option<Session>,
+    ticks_left: u128,
+}
+
+/// The guest did not give the thread back in time. Fuel should have ended it before.
+#[derive(Debug, thiserror::Error)]
+#[error("the guest kept the processor beyond its deadline")]
+pub(crate) struct DeadlineExceeded;
+
+impl State {
+    pub(crate) fn new(plugin: &str, limits: &Limits, now: Timestamp, session: Option<Session>) -> Self {
+        Self {
+            limiter: Limiter::new(limits),
+            plugin: plugin.to_owned(),
+            log: LogBook { lines_left: limits.log_lines, bytes_left: limits.log_bytes, dropped: 0 },
+            now,
+            session,
+            // One tick on top, because the first one may come at once.
+            ticks_left: limits.timeout.as_millis() / TICK.as_millis() + 1,
+        }
+    }
+
+    /// A store for one call.
+    pub(crate) fn into_store(self, engine: &wasmtime::Engine, limits: &Limits) -> wasmtime::Result<Store<State>> {
+        let mut store = Store::try_new(engine, self)?;
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(limits.hostcall_fuel);
+        store.set_fuel(limits.fuel)?;
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|mut context| {
+            let state = context.data_mut();
+            match state.ticks_left.checked_sub(1) {
+                // Giving way at each tick lets the clock of the runtime end the call, and other tasks go on.
+                Some(left) => {
+                    state.ticks_left = left;
+                    Ok(UpdateDeadline::Yield(1))
+                }
+                None => Err(DeadlineExceeded.into()),
+            }
+        });
+        Ok(store)
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if self.log.dropped > 0 {
+            tracing::warn!(plugin = self.plugin, lines = self.log.dropped, "log lines beyond the limit were dropped");
+        }
+    }
+}
+
+/// Counts what an instance allocates. Wasmtime's own limiter counts each memory alone.
+pub(crate) struct Limiter {
+    memory_left: usize,
+    table_left: usize,
+    instances: usize,
+    /// Something was refused: a guest that aborts afterwards does so for want of memory.
+    pub(crate) denied: bool,
+}
+
+impl Limiter {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            memory_left: limits.memory_bytes,
+            table_left: limits.table_elements,
+            instances: limits.instances,
+            denied: false,
+        }
+    }
+
+    fn take(left: &mut usize, denied: &mut bool, current: usize, desired: usize) -> bool {
+        match left.checked_sub(desired.saturating_sub(current)) {
+            Some(rest) => {
+                *left = rest;
+                true
+            }
+            None => {
+                *denied = true;
+                false
+            }
+        }
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        // A growth beyond the memory's own maximum fails by itself, and must not be counted.
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            self.denied = true;
+            return Ok(false);
+        }
+        Ok(Self::take(&mut self.memory_left, &mut self.denied, current, desired))
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        Ok(Self::take(&mut self.table_left, &mut self.denied, current, desired))
+    }
+
+    fn instances(&self) -> usize {
+        self.instances
+    }
+
+    fn tables(&self) -> usize {
+        self.instances
+    }
+
+    fn memories(&self) -> usize {
+        self.instances
+    }
+}
+
+/// What a guest may still log.
+struct LogBook {
+    lines_left: usize,
+    bytes_left: usize,
+    dropped: usize,
+}
+
+impl LogBook {
+    /// The line as it may be written, if at all.
+    fn admit(&mut self, message: &str) -> Option<String> {
+        let Some(lines_left) = self.lines_left.checked_sub(1).filter(|_| self.bytes_left > 0) else {
+            self.dropped += 1;
+            return None;
+        };
+        self.lines_left = lines_left;
+        let line = clean(message, self.bytes_left);
+        // What was cut or stripped counts as well: it had to be carried over.
+        self.bytes_left = self.bytes_left.saturating_sub(message.len());
+        Some(line)
+    }
+}
+
+impl types::Host for State {}
+
+impl log::Host for State {
+    fn write(&mut self, severity: u8, message: String) -> wasmtime::Result<()> {
+        let plugin = &self.plugin;
+        if let Some(line) = self.log.admit(&message) {
+            match severity {
+                17.. => tracing::error!(target: "lagdoctor::plugin", plugin, "{line}"),
+                13..=16 => tracing::warn!(target: "lagdoctor::plugin", plugin, "{line}"),
+                9..=12 => tracing::info!(target: "lagdoctor::plugin", plugin, "{line}"),
+                _ => tracing::debug!(target: "lagdoctor::plugin", plugin, "{line}"),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl clock::Host for State {
+    fn now_ms(&mut self) -> wasmtime::Result<i64> {
+        Ok(self.now.as_millis())
+    }
+}
+
+impl http::Host for State {
+    async fn fetch(&mut self, request: http::Request) -> wasmtime::Result<Result<http::Response, types::PluginError>> {
+        let refused = |code: &str, message: String| types::PluginError { code: code.to_owned(), message, ext: vec![] };
+        let Some(session) = &mut self.session else {
+            return Ok(Err(refused("not-granted", "a plugin reaches nothing while it describes itself".to_owned())));
+        };
+        let auth = request.auth.map(|auth| Auth { kind: auth.kind, secret: auth.secret, name: auth.name });
+        let ask = Ask {
+            method: request.method,
+            url: request.url,
+            headers: request.headers,
+            body: request.body,
+            auth,
+            timeout_ms: request.timeout_ms,
+        };
+        Ok(match session.fetch(ask).await {
+            Ok(response) => {
+                let (status, headers, body) = (response.status, response.headers, response.body);
+                Ok(http::Response { status, headers, body, ext: vec![] })
+            }
+            Err(refusal) => Err(refused(refusal.code, refusal.message)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limiter(memory: usize, elements: usize) -> Limiter {
+        Limiter::new(&Limits { memory_bytes: memory, table_elements: elements, ..Limits::default() })
+    }
+
+    #[test]
+    fn memories_are_counted_together() {
+        let mut limiter = limiter(100, 0);
+        assert!(limiter.memory_growing(0, 60, None).unwrap());
+        assert!(!limiter.memory_growing(0, 50, None).unwrap());
+        assert!(limiter.denied);
+        assert!(limiter.memory_growing(60, 100, None).unwrap());
+        assert!(!limiter.memory_growing(100, 101, None).unwrap());
+    }
+
+    #[test]
+    fn a_growth_beyond_a_memorys_own_maximum_costs_nothing() {
+        let mut limiter = limiter(100, 100);
+        assert!(!limiter.memory_growing(0, 90, Some(80)).unwrap());
+        assert!(!limiter.table_growing(0, 90, Some(80)).unwrap());
+        assert!(limiter.memory_growing(0, 100, None).unwrap());
+        assert!(limiter.table_growing(0, 100, None).unwrap());
+    }
+
+    #[test]
+    fn log_lines_are_limited_in_number_and_in_size() {
+        let mut log = LogBook { lines_left: 3, bytes_left: 9, dropped: 0 };
+        assert_eq!(log.admit("one\u{1b}[0m").as_deref(), Some("one[0m"));
+        assert_eq!(log.admit("two").as_deref(), Some(""));
+        assert_eq!(log.admit("three"), None);
+        assert_eq!(log.dropped, 1);
+        let mut log = LogBook { lines_left: 1, bytes_left: 100, dropped: 0 };
+        assert_eq!(log.admit("").as_deref(), Some(""));
+        assert_eq!(log.admit("x"), None);
+    }
+}
