@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use lagdoctor_model::Millis;
+use regex::{Regex, RegexSet};
 
 /// Which cluster to read, which groups, and how long to wait.
 #[derive(Clone, PartialEq, Eq)]
@@ -64,13 +65,21 @@ impl fmt::Debug for KafkaConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum KafkaError {
     /// librdkafka refuses a property.
-    #[error("kafka property `{property}` of cluster `{cluster}` is refused: {why}; see librdkafka's CONFIGURATION.md")]
+    #[error("kafka property `{property}` of cluster `{cluster}` is refused: {why}")]
     Property {
         /// The cluster.
         cluster: String,
         /// The property.
         property: String,
         /// What is wrong with it, without its value.
+        why: String,
+    },
+    /// librdkafka refuses the properties together: one lacks another, or a file cannot be read.
+    #[error("the kafka properties of cluster `{cluster}` do not go together: {why}")]
+    Properties {
+        /// The cluster.
+        cluster: String,
+        /// What is wrong with them, without secret values.
         why: String,
     },
     /// A pattern of groups or topics is no regular expression.
@@ -86,7 +95,7 @@ pub enum KafkaError {
         source: regex::Error,
     },
     /// No broker answered in time.
-    #[error("cluster `{cluster}` at {bootstrap} does not answer: {why}; check the address, the network and TLS/SASL")]
+    #[error("no broker of cluster `{cluster}` answers at {bootstrap}: {why}; check address, network, TLS and SASL")]
     Unreachable {
         /// The cluster.
         cluster: String,
@@ -95,4 +104,108 @@ pub enum KafkaError {
         /// What librdkafka says.
         why: String,
     },
+}
+
+/// Which groups and topics to look at. Patterns match names in full.
+#[derive(Debug)]
+pub(crate) struct Patterns {
+    allow: Option<RegexSet>,
+    deny: RegexSet,
+    topics: RegexSet,
+    /// Groups that `allow` spells out: they can be looked at even where groups cannot be listed.
+    spelled_out: Vec<String>,
+}
+
+impl Patterns {
+    pub(crate) fn compile(config: &KafkaConfig) -> Result<Self, KafkaError> {
+        let set = |setting, patterns: &[String]| {
+            // Each is compiled alone first, so that the error can name it.
+            for pattern in patterns {
+                if let Err(source) = Regex::new(&in_full(pattern)) {
+                    let (cluster, pattern) = (config.cluster.clone(), pattern.clone());
+                    return Err(KafkaError::Pattern { cluster, setting, pattern, source });
+                }
+            }
+            RegexSet::new(patterns.iter().map(|pattern| in_full(pattern))).map_err(|source| KafkaError::Pattern {
+                cluster: config.cluster.clone(),
+                setting,
+                pattern: patterns.join(" | "),
+                source,
+            })
+        };
+        let allow = set("allow", &config.allow)?;
+        Ok(Self {
+            allow: (!config.allow.is_empty()).then_some(allow),
+            deny: set("deny", &config.deny)?,
+            topics: set("topics", &config.topics)?,
+            spelled_out: config.allow.iter().filter_map(|pattern| spelled_out(pattern)).collect(),
+        })
+    }
+
+    pub(crate) fn wants_group(&self, group: &str) -> bool {
+        !self.deny.is_match(group) && self.allow.as_ref().is_none_or(|allow| allow.is_match(group))
+    }
+
+    pub(crate) fn wants_topic(&self, topic: &str) -> bool {
+        self.topics.is_match(topic)
+    }
+
+    pub(crate) fn spelled_out(&self) -> impl Iterator<Item = &str> {
+        self.spelled_out.iter().map(String::as_str).filter(|group| self.wants_group(group))
+    }
+}
+
+fn in_full(pattern: &str) -> String {
+    format!("^(?:{pattern})$")
+}
+
+/// The one name that a pattern matches. A dot is taken as itself: names of groups are full of them, and a name that
+/// does not exist does no harm.
+fn spelled_out(pattern: &str) -> Option<String> {
+    let name = pattern.replace("\\.", ".").replace("\\-", "-");
+    let plain = |c: char| c.is_alphanumeric() || "._-:/ @".contains(c);
+    (!name.is_empty() && name.chars().all(plain)).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(allow: &[&str], deny: &[&str], group: &str, wanted: bool) {
+        let mut config = KafkaConfig::new("test", "127.0.0.1:1");
+        config.allow = allow.iter().map(|pattern| (*pattern).into()).collect();
+        config.deny = deny.iter().map(|pattern| (*pattern).into()).collect();
+        assert_eq!(Patterns::compile(&config).unwrap().wants_group(group), wanted, "{allow:?} {deny:?} {group}");
+    }
+
+    #[test]
+    fn a_group_is_looked_at_when_a_pattern_matches_all_of_its_name_and_none_forbids_it() {
+        check(&[], &[], "fulfilment", true);
+        check(&["fulfil"], &[], "fulfilment", false);
+        check(&["fulfil.*"], &[], "fulfilment", true);
+        check(&["a|fulfilment"], &[], "fulfilment", true);
+        check(&["fulfil.*"], &[".*ment"], "fulfilment", false);
+    }
+
+    #[test]
+    fn a_pattern_that_is_none_is_named() {
+        let mut config = KafkaConfig::new("prod", "127.0.0.1:1");
+        config.deny = vec!["ok".into(), "a(".into()];
+        let error = Patterns::compile(&config).unwrap_err().to_string();
+        assert_eq!(error, "`a(` in `deny` of cluster `prod` is no regular expression");
+    }
+
+    #[test]
+    fn secrets_are_not_in_what_debugging_prints() {
+        let mut config = KafkaConfig::new("prod", "127.0.0.1:1");
+        config.properties.insert("sasl.password".into(), "hunter2".into());
+        let printed = format!("{config:?}");
+        assert!(printed.contains("sasl.password") && !printed.contains("hunter2"), "{printed}");
+    }
+
+    #[test]
+    fn only_names_are_taken_for_names() {
+        assert_eq!(spelled_out("orders\\.v1"), Some("orders.v1".into()));
+        assert_eq!(spelled_out("orders-.*"), None);
+    }
 }

@@ -3,15 +3,27 @@
 //!
 //! Start at [`LagReader::read`], which gives a [`Snapshot`].
 
+mod assemble;
+mod book;
+mod client;
+mod cluster;
 mod config;
+mod gaps;
+mod handles;
+mod listing;
 #[cfg(feature = "mock")]
 mod mock;
+mod offsets;
 mod reader;
+mod ring;
 mod snapshot;
+mod tail;
 
 pub use config::{KafkaConfig, KafkaError};
 #[cfg(feature = "mock")]
-pub use mock::{MockError, MockKafka};
+pub use mock::{MockError, MockFault, MockKafka, MockRequest};
+#[doc(hidden)]
+pub use offsets::fuzz_entry;
 pub use reader::LagReader;
 pub use snapshot::{
     Broker, GroupProtocol, GroupSnapshot, GroupState, Member, PartitionLag, PartitionSnapshot, Snapshot,

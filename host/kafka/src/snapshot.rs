@@ -101,11 +101,13 @@ pub struct PartitionLag {
     pub committed: Option<Offset>,
     /// Where the next record will go; `None` when it could not be read.
     pub log_end: Option<Offset>,
-    /// `max(0, log_end - committed)`; `None` unless both are known.
+    /// `max(0, log_end - committed)`, less what is `lost`; `None` unless both are known.
     pub lag: Option<Lag>,
-    /// Records that retention deleted before the group read them: `log_start - committed`. They are lost, not behind.
+    /// Records that retention deleted before the group read them, `log_start - committed`: lost, and no longer behind.
     pub lost: Option<u64>,
-    /// The last commits, oldest first; their times strictly increase. At most [`PartitionLag::RING`].
+    /// The last commits, oldest first; their times strictly increase. At most [`PartitionLag::RING`], and at least a
+    /// second apart but for the newest. Where `__consumer_offsets` may not be read, these are the moments at which
+    /// another offset was first seen.
     pub commits: Vec<Commit>,
 }
 
