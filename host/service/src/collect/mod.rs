@@ -1,0 +1,188 @@
+//! Reads everything there is about one window: Kafka itself, and whatever collectors can give. Each source fails alone
+//! and in time; what it could not give is a gap. Start at [`Collector::collect`].
+
+pub(crate) mod history;
+mod kafka;
+mod source;
+
+use lagdoctor_kafka::KafkaConfig;
+use lagdoctor_model::{Gap, GapCause, Millis, Signals, Topology, Window};
+use lagdoctor_runtime::{Bound, CollectQuery, CollectedPage};
+use tokio::time::Instant;
+
+use crate::derive::derive;
+use crate::duration;
+use crate::resolve::{Caps, Resolver};
+
+pub use history::KafkaHistory;
+use kafka::Cluster;
+use source::{Source, pages};
+
+/// Pages of one collector for one window; more would take longer than an incident.
+const MOST_PAGES: usize = 64;
+/// Share of the deadline that Kafka and collectors may take; the rest is for placing what they gave.
+const READING_SHARE: f64 = 0.9;
+
+/// Whether Kafka is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Now: the window ends at the present.
+    Now,
+    /// Not now: what earlier looks saw is enough.
+    Earlier,
+    /// Never: the window lies in the past, of which Kafka knows nothing.
+    Never,
+}
+
+/// What to collect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The window.
+    pub window: Window,
+    /// The cluster; `None` for the only one.
+    pub cluster: Option<String>,
+    /// Whether Kafka is asked.
+    pub look: Look,
+    /// How long it may take. What is late is a gap.
+    pub deadline: Millis,
+}
+
+/// Reads sources, over and over.
+pub struct Collector {
+    clusters: Vec<Cluster>,
+    collectors: Vec<Bound>,
+    topology: Topology,
+    caps: Caps,
+}
+
+impl Collector {
+    /// A collector of these clusters and collectors that places what they give on this topology. Reads nothing yet: a
+    /// cluster that cannot be read is a gap each time. `keep` is how much of the past is kept of each cluster.
+    pub fn new(kafka: &[KafkaConfig], collectors: Vec<Bound>, topology: Topology, keep: Millis) -> Self {
+        let clusters = kafka.iter().map(|config| Cluster::new(config, keep)).collect();
+        Self { clusters, collectors, topology, caps: Caps::default() }
+    }
+
+    /// Names of the clusters that are watched.
+    pub fn clusters(&self) -> impl Iterator<Item = &str> {
+        self.clusters.iter().map(Cluster::name)
+    }
+
+    /// The past of a cluster.
+    pub fn history(&self, cluster: &str) -> Option<&KafkaHistory> {
+        self.clusters.iter().find(|known| known.name() == cluster).map(Cluster::history)
+    }
+
+    /// Looks at every cluster once, all at the same time, and remembers what is seen. What fails is in the gaps.
+    pub async fn look(&mut self, window: &Window, deadline: Millis) -> Vec<Gap> {
+        let until = Instant::now() + duration(deadline);
+        look(self.clusters.iter_mut(), window, until).await
+    }
+
+    /// Everything there is about one window.
+    pub async fn collect(&mut self, request: &Request) -> Signals {
+        collect(&mut self.clusters, &self.collectors, &self.topology, self.caps, request).await
+    }
+}
+
+async fn look<'a>(clusters: impl Iterator<Item = &'a mut Cluster>, window: &Window, until: Instant) -> Vec<Gap> {
+    // Each look runs on a thread of its own from the moment it is begun, so that waiting in turn costs no time.
+    let begun: Vec<_> = clusters.map(|cluster| (cluster.begin(window.now), cluster)).collect();
+    let mut gaps = vec![];
+    for (reading, cluster) in begun {
+        gaps.extend(cluster.end(reading, until).await);
+    }
+    gaps
+}
+
+async fn collect<S: Source>(
+    clusters: &mut [Cluster],
+    collectors: &[S],
+    topology: &Topology,
+    caps: Caps,
+    request: &Request,
+) -> Signals {
+    let window = request.window;
+    let until = Instant::now() + duration(request.deadline).mul_f64(READING_SHARE);
+    let query = CollectQuery::all(window.start, window.now, window.step);
+    let begun: Vec<_> = collectors
+        .iter()
+        .map(|source| tokio::spawn(pages(source.clone(), query.clone(), window.now, until, MOST_PAGES)))
+        .collect();
+    let wanted = |cluster: &&mut Cluster| request.cluster.as_deref().is_none_or(|name| name == cluster.name());
+    let mut gaps = missing(clusters, collectors, request);
+    if request.look == Look::Now {
+        gaps.extend(look(clusters.iter_mut().filter(wanted), &window, until).await);
+    }
+    let mut resolver = Resolver::new(window, topology.clone(), caps);
+    if request.look != Look::Never {
+        for cluster in
+            clusters.iter().filter(|known| request.cluster.as_deref().is_none_or(|name| name == known.name()))
+        {
+            resolver.add_kafka(cluster.history().view(&window));
+        }
+    }
+    let mut read: Vec<(&str, CollectedPage)> = vec![];
+    for (source, task) in collectors.iter().zip(begun) {
+        let page = task.await.unwrap_or_else(|_| {
+            let statement = format!("reading by `{}` ended without an answer; report it", source.name());
+            let gap = Gap { source: source.name().into(), cause: GapCause::PluginFailed, node: None, statement };
+            CollectedPage { gaps: vec![gap], ..CollectedPage::default() }
+        });
+        resolver.add_nodes(source.name(), &page);
+        read.push((source.name(), page));
+    }
+    for (place, (name, page)) in read.into_iter().enumerate() {
+        resolver.add_page(name, place, page);
+    }
+    for gap in gaps {
+        resolver.add_gap(gap);
+    }
+    let mut signals = resolver.finish();
+    derive(&mut signals);
+    signals
+}
+
+/// Kinds of source that nobody has configured. Somebody who is not told that logs are missing takes their silence for
+/// health.
+fn missing<S: Source>(clusters: &[Cluster], collectors: &[S], request: &Request) -> Vec<Gap> {
+    let gap = |source: &str, statement: &str| Gap {
+        source: source.into(),
+        cause: GapCause::NotConfigured,
+        node: None,
+        statement: statement.into(),
+    };
+    let mut gaps = vec![];
+    let knows_kafka = collectors.iter().any(|source| source.gives("kafka.consumer_group.lag"));
+    if clusters.is_empty() && !knows_kafka {
+        gaps.push(gap(
+            "kafka",
+            "no Kafka is configured, so no lag is known; name one with --bootstrap HOST:PORT or [[kafka]]",
+        ));
+    }
+    if let Some(name) = &request.cluster
+        && !clusters.is_empty()
+        && !clusters.iter().any(|cluster| cluster.name() == name)
+    {
+        let known: Vec<_> = clusters.iter().map(Cluster::name).collect();
+        gaps.push(gap("kafka", &format!("no cluster is called `{name}`; there are {}", known.join(", "))));
+    }
+    if request.cluster.is_none() && clusters.len() > 1 {
+        let statement =
+            "several clusters were read together, and groups of one name are taken for one; choose with --cluster";
+        gaps.push(gap("kafka", statement));
+    }
+    if !collectors.iter().any(|source| source.gives("db.server.up") || source.gives("jvm.gc.overhead")) {
+        gaps.push(gap(
+            "metrics",
+            "no source of metrics is configured, so consumers, pools and databases are unseen; name one with --prometheus URL",
+        ));
+    }
+    if !collectors.iter().any(|source| source.gives("log")) {
+        gaps.push(gap("logs", "no source of logs is configured; name one with --logs URL"));
+    }
+    gaps
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,324 @@
+//! What does the operator want? `lagdoctor.toml` says it, and `lagdoctor.example.toml` beside this crate documents every
+//! field. A mistake is answered with file, line, column, field and what was expected. Start at [`Config::load`];
+//! [`Sources`] is the part that says where to read from, and can be made from command-line flags as well.
+
+mod error;
+mod secrets;
+mod sources;
+mod topology;
+mod units;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use lagdoctor_model::Millis;
+use lagdoctor_runtime::{GrantKind, GrantRule};
+use serde::Deserialize;
+
+pub use error::ConfigError;
+pub use secrets::SecretBook;
+pub use sources::{Flags, Sources};
+pub use topology::read_topology;
+pub use units::parse_millis;
+
+/// The documented example.
+pub const EXAMPLE: &str = include_str!("../../lagdoctor.example.toml");
+
+/// Everything in `lagdoctor.toml`. Sections that are missing have the defaults named here.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Kafka clusters to watch.
+    #[serde(default)]
+    pub kafka: Vec<KafkaSection>,
+    /// Plugins to use; bundled scorers, ranker and forecaster run without being named.
+    #[serde(default)]
+    pub plugin: Vec<PluginSection>,
+    /// Where secrets come from, by the name that plugins and properties use.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, SecretSection>,
+    /// Who depends on whom.
+    #[serde(default)]
+    pub topology: TopologySection,
+    /// How often what is done.
+    #[serde(default)]
+    pub schedule: ScheduleSection,
+    /// When people are told.
+    #[serde(default)]
+    pub notify: NotifySection,
+    /// How reports are made.
+    #[serde(default)]
+    pub report: ReportSection,
+    /// The folder of the file, which relative paths in it start from. Not a field of the file.
+    #[serde(skip)]
+    pub folder: PathBuf,
+}
+
+/// `[[kafka]]`: a cluster.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KafkaSection {
+    /// What reports call it.
+    pub cluster: String,
+    /// `host:port`, several separated by commas.
+    pub bootstrap: String,
+    /// Further librdkafka properties; a value is a text or `{ secret = "NAME" }`.
+    #[serde(default)]
+    pub properties: BTreeMap<String, PropertyValue>,
+    /// Which groups.
+    #[serde(default)]
+    pub groups: GroupsSection,
+    /// Regular expressions of topics to report even when no group reads them.
+    #[serde(default)]
+    pub topics: Vec<String>,
+    /// The longest wait for one answer; default 10s.
+    #[serde(default, deserialize_with = "units::optional")]
+    pub timeout: Option<Millis>,
+}
+
+/// A property's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PropertyValue {
+    /// As written.
+    Text(String),
+    /// That of a secret.
+    Secret(String),
+}
+
+/// `groups` of a cluster: regular expressions that a group must match in full.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupsSection {
+    /// Groups to look at; empty for all.
+    #[serde(default)]
+    pub allow: Vec<String>,
+    /// Groups to leave alone, whatever `allow` says.
+    #[serde(default)]
+    pub deny: Vec<String>,
+}
+
+/// `[[plugin]]`: a plugin to use. Exactly one of `name` and `file` says which.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PluginSection {
+    /// A bundled plugin, such as `collector-prometheus`.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// A component file, relative to the configuration.
+    #[serde(default)]
+    pub file: Option<PathBuf>,
+    /// What reports and gaps call it; default: its own name. Needed where one plugin is used twice.
+    #[serde(default)]
+    pub alias: Option<String>,
+    /// Its own configuration, checked against its own schema.
+    #[serde(default = "units::empty_table")]
+    pub config: serde_json::Value,
+    /// What it may do, besides what follows from the addresses and secrets in `config`. It gets the intersection of
+    /// this and of what it asks for.
+    #[serde(default)]
+    pub grants: Vec<GrantRule>,
+    /// What one call of it may use; the defaults are those of the host.
+    #[serde(default)]
+    pub limits: LimitsSection,
+}
+
+impl PluginSection {
+    /// A bundled plugin with nothing configured.
+    pub fn bundled(name: impl Into<String>) -> Self {
+        Self {
+            name: Some(name.into()),
+            file: None,
+            alias: None,
+            config: units::empty_table(),
+            grants: vec![],
+            limits: LimitsSection::default(),
+        }
+    }
+
+    /// A component file with nothing configured.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self { name: None, file: Some(path.into()), ..Self::bundled("") }
+    }
+}
+
+/// `limits` of a plugin.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsSection {
+    /// Units of Wasmtime fuel.
+    #[serde(default)]
+    pub fuel: Option<u64>,
+    /// Memory in MiB.
+    #[serde(default)]
+    pub memory_mib: Option<u32>,
+    /// Time for one call.
+    #[serde(default, deserialize_with = "units::optional")]
+    pub timeout: Option<Millis>,
+    /// HTTP requests of one call.
+    #[serde(default)]
+    pub http_requests: Option<u32>,
+}
+
+/// `[secrets]`: where one secret comes from. Exactly one of `env` and `file`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretSection {
+    /// An environment variable.
+    #[serde(default)]
+    pub env: Option<String>,
+    /// A file, relative to the configuration; a line feed at its end is left out.
+    #[serde(default)]
+    pub file: Option<PathBuf>,
+}
+
+/// `[topology]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopologySection {
+    /// Topology files, relative to the configuration; see the end of the example.
+    #[serde(default)]
+    pub files: Vec<PathBuf>,
+}
+
+/// `[schedule]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScheduleSection {
+    /// Distance of looks at Kafka; default 15s.
+    #[serde(deserialize_with = "units::required")]
+    pub collect: Millis,
+    /// Distance of diagnoses; default 60s.
+    #[serde(deserialize_with = "units::required")]
+    pub diagnose: Millis,
+    /// How far a diagnosis looks back; default 1h.
+    #[serde(deserialize_with = "units::required")]
+    pub window: Millis,
+    /// Distance of readings; default 15s.
+    #[serde(deserialize_with = "units::required")]
+    pub step: Millis,
+    /// A diagnosis answers within this time with what is there by then; default 20s.
+    #[serde(deserialize_with = "units::required")]
+    pub deadline: Millis,
+}
+
+impl Default for ScheduleSection {
+    fn default() -> Self {
+        Self {
+            collect: Millis::seconds(15),
+            diagnose: Millis::seconds(60),
+            window: Millis::minutes(60),
+            step: Millis::seconds(15),
+            deadline: Millis::seconds(20),
+        }
+    }
+}
+
+/// `[notify]`. Who is told is decided by notifier plugins among `[[plugin]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NotifySection {
+    /// How long an incident must hurt before it is opened; default 0s.
+    #[serde(deserialize_with = "units::required")]
+    pub open_after: Millis,
+    /// How long nothing must hurt before an incident is closed; default 3m.
+    #[serde(deserialize_with = "units::required")]
+    pub close_after: Millis,
+}
+
+impl Default for NotifySection {
+    fn default() -> Self {
+        Self { open_after: Millis::ZERO, close_after: Millis::minutes(3) }
+    }
+}
+
+/// `[report]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportSection {
+    /// Address of a graph, with `{query}`, `{start_ms}`, `{end_ms}`; default: the Prometheus that is read.
+    #[serde(default)]
+    pub graph_url: Option<String>,
+}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no TOML, or a field is missing, unknown, of the wrong type or contradicts another.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        Self::parse(path, &text)
+    }
+
+    /// The configuration in `text`; `path` is what errors call it, and where relative paths start.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let mut config: Config = toml::from_str(text).map_err(|error| ConfigError::toml(path, text, &error))?;
+        config.folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        config.check(path)?;
+        Ok(config)
+    }
+
+    fn check(&self, path: &Path) -> Result<(), ConfigError> {
+        let conflict = |section: String, why: String| ConfigError::Conflict { path: path.into(), section, why };
+        for (name, secret) in &self.secrets {
+            if secret.env.is_some() == secret.file.is_some() {
+                return Err(conflict(format!("secrets.{name}"), "give exactly one of `env` and `file`".into()));
+            }
+        }
+        let mut clusters: Vec<&str> = vec![];
+        for kafka in &self.kafka {
+            let section = format!("[[kafka]] {}", kafka.cluster);
+            if clusters.contains(&kafka.cluster.as_str()) {
+                return Err(conflict(section, "this cluster is named twice".into()));
+            }
+            clusters.push(&kafka.cluster);
+            let patterns = kafka.groups.allow.iter().chain(&kafka.groups.deny).chain(&kafka.topics);
+            for pattern in patterns {
+                if let Err(error) = regex::Regex::new(pattern) {
+                    let why = format!("`{pattern}` is no regular expression: {}", error.to_string().replace('\n', " "));
+                    return Err(conflict(section, why));
+                }
+            }
+            for (property, value) in &kafka.properties {
+                if let PropertyValue::Secret(name) = value
+                    && !self.secrets.contains_key(name)
+                {
+                    let why = format!("`{property}` uses secret `{name}`, which [secrets] does not have");
+                    return Err(conflict(section, why));
+                }
+            }
+        }
+        for (place, plugin) in self.plugin.iter().enumerate() {
+            let section = format!("[[plugin]] number {}", place + 1);
+            if plugin.name.is_some() == plugin.file.is_some() {
+                return Err(conflict(section, "give exactly one of `name` (bundled) and `file`".into()));
+            }
+            for grant in &plugin.grants {
+                if grant.kind() == GrantKind::Secret && !self.secrets.contains_key(grant.pattern()) {
+                    let why = format!("grants secret `{}`, which [secrets] does not have", grant.pattern());
+                    return Err(conflict(section, why));
+                }
+            }
+        }
+        let schedule = &self.schedule;
+        let positive = [
+            ("collect", schedule.collect),
+            ("diagnose", schedule.diagnose),
+            ("step", schedule.step),
+            ("deadline", schedule.deadline),
+        ];
+        if let Some((field, _)) = positive.iter().find(|(_, time)| *time < Millis::seconds(1)) {
+            return Err(conflict("[schedule]".into(), format!("`{field}` must be at least 1s")));
+        }
+        if schedule.window < schedule.step {
+            return Err(conflict("[schedule]".into(), "`window` must be at least one `step`".into()));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! Where to read from: the part of the configuration that `status`, `diagnose` and `record` need, made from a file or
+//! from flags. Topology files are read here, and every secret is looked for. Start at [`Sources`].
+
+use std::path::PathBuf;
+
+use lagdoctor_kafka::KafkaConfig;
+use lagdoctor_model::Topology;
+
+use super::secrets::{Place, SecretBook};
+use super::{Config, ConfigError, PluginSection, PropertyValue, read_topology};
+
+/// Name of the bundled collector that reads Prometheus; its config has `url`.
+const PROMETHEUS: &str = "collector-prometheus";
+/// Name of the bundled collector that reads Elasticsearch; its config has `url`.
+const ELASTICSEARCH: &str = "collector-elasticsearch";
+
+/// Where to read from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Kafka clusters.
+    pub kafka: Vec<KafkaConfig>,
+    /// Plugins with their configuration and grants, collectors among them.
+    pub plugins: Vec<PluginSection>,
+    /// Where secrets are to be found.
+    pub secrets: SecretBook,
+    /// Who depends on whom, as the operator says.
+    pub topology: Topology,
+    /// Base address of the Prometheus that is read, for links.
+    pub prometheus: Option<String>,
+}
+
+/// Sources as flags of the command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// Name of the cluster in reports.
+    pub cluster: String,
+    /// `--bootstrap`.
+    pub bootstrap: Option<String>,
+    /// `--kafka-property KEY=VALUE`.
+    pub kafka_properties: Vec<String>,
+    /// `--prometheus URL`.
+    pub prometheus: Option<String>,
+    /// `--logs URL`.
+    pub logs: Option<String>,
+    /// `--topology FILE`.
+    pub topology: Option<PathBuf>,
+}
+
+impl Sources {
+    /// The sources that a configuration names. Reads secrets and topology files.
+    ///
+    /// # Errors
+    /// When a secret is not to be had or a topology file is wrong.
+    pub fn from_config(config: &Config) -> Result<Self, ConfigError> {
+        let mut secrets = SecretBook::default();
+        for (name, section) in &config.secrets {
+            let place = match (&section.env, &section.file) {
+                (Some(variable), _) => Place::Variable(variable.clone()),
+                (None, file) => Place::File(config.folder.join(file.clone().unwrap_or_default())),
+            };
+            secrets.add(name, place)?;
+        }
+        let mut kafka = vec![];
+        for section in &config.kafka {
+            let mut cluster = KafkaConfig::new(section.cluster.clone(), section.bootstrap.clone());
+            for (property, value) in &section.properties {
+                let value = match value {
+                    PropertyValue::Text(text) => text.clone(),
+                    PropertyValue::Secret(name) => secrets.text(name)?,
+                };
+                cluster.properties.insert(property.clone(), value);
+            }
+            cluster.allow = section.groups.allow.clone();
+            cluster.deny = section.groups.deny.clone();
+            cluster.topics = section.topics.clone();
+            cluster.timeout = section.timeout.unwrap_or(cluster.timeout);
+            cluster.window = config.schedule.window;
+            kafka.push(cluster);
+        }
+        let mut topology = Topology::new();
+        for file in &config.topology.files {
+            merge(&mut topology, &read_topology(&config.folder.join(file))?);
+        }
+        let mut plugins = config.plugin.clone();
+        for plugin in &mut plugins {
+            plugin.file = plugin.file.as_ref().map(|file| config.folder.join(file));
+        }
+        let prometheus = plugins
+            .iter()
+            .find(|plugin| plugin.name.as_deref() == Some(PROMETHEUS))
+            .and_then(|plugin| plugin.config.get("url")?.as_str().map(str::to_owned));
+        Ok(Self { kafka, plugins, secrets, topology, prometheus })
+    }
+
+    /// The sources that flags name.
+    ///
+    /// # Errors
+    /// When an address is no address, holds a password, or the topology file is wrong.
+    pub fn from_flags(flags: &Flags) -> Result<Self, ConfigError> {
+        let mut sources = Self::default();
+        if let Some(bootstrap) = &flags.bootstrap {
+            let mut kafka = KafkaConfig::new(flags.cluster.clone(), bootstrap.clone());
+            for property in &flags.kafka_properties {
+                let Some((key, value)) = property.split_once('=') else {
+                    let why = format!("`{property}` must read KEY=VALUE, such as security.protocol=SSL");
+                    return Err(ConfigError::Flag { flag: "--kafka-property", why });
+                };
+                kafka.properties.insert(key.trim().into(), value.into());
+            }
+            sources.kafka.push(kafka);
+        }
+        if let Some(url) = &flags.prometheus {
+            sources.plugins.push(collector(PROMETHEUS, "--prometheus", url)?);
+            sources.prometheus = Some(url.clone());
+        }
+        if let Some(url) = &flags.logs {
+            sources.plugins.push(collector(ELASTICSEARCH, "--logs", url)?);
+        }
+        if let Some(file) = &flags.topology {
+            sources.topology = read_topology(file)?;
+        }
+        Ok(sources)
+    }
+}
+
+/// Joins `more` into `topology`.
+pub(crate) fn merge(topology: &mut Topology, more: &Topology) {
+    for node in more.nodes() {
+        topology.add_node(node.clone());
+    }
+    for edge in more.edges() {
+        topology.connect(edge.clone());
+    }
+}
+
+/// A bundled collector of one address. The grant to reach it follows from the address itself, see `plugins`.
+fn collector(name: &str, flag: &'static str, url: &str) -> Result<PluginSection, ConfigError> {
+    let fault = |why: &str| ConfigError::Flag { flag, why: why.to_owned() };
+    let parsed = url::Url::parse(url).map_err(|error| ConfigError::Flag {
+        flag,
+        why: format!("is no address ({error}); write it like http://prometheus:9090"),
+    })?;
+    if !matches!(parsed.scheme(), "http" | "https") {
+        return Err(fault("must begin with http:// or https://"));
+    }
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err(fault("must not hold a user or password; use a configuration file with [secrets]"));
+    }
+    if parsed.host_str().is_none() {
+        return Err(fault("names no host"));
+    }
+    Ok(PluginSection { config: serde_json::json!({ "url": url }), ..PluginSection::bundled(name) })
+}

@@ -1,0 +1,154 @@
+//! Facts about configuration and topology files.
+
+use std::path::Path;
+
+use lagdoctor_model::NodeId;
+
+use super::*;
+
+fn error(text: &str) -> String {
+    Config::parse(Path::new("lagdoctor.toml"), text).unwrap_err().to_string()
+}
+
+fn topology_error(text: &str) -> String {
+    topology::parse(Path::new("shop.toml"), text).unwrap_err().to_string()
+}
+
+#[test]
+fn the_documented_example_is_a_valid_configuration() {
+    let config = Config::parse(Path::new("lagdoctor.example.toml"), EXAMPLE).unwrap();
+    assert_eq!(config.kafka[0].properties["sasl.password"], PropertyValue::Secret("kafka-password".into()));
+    assert_eq!(config.plugin[0].limits.timeout, Some(Millis::seconds(15)));
+    assert_eq!(config.schedule, ScheduleSection::default());
+}
+
+#[test]
+fn every_default_that_the_example_shows_is_the_default() {
+    let shown: String = EXAMPLE
+        .lines()
+        .skip_while(|line| *line != "[schedule]")
+        .take_while(|line| *line != "[report]")
+        .map(|line| line.strip_prefix("# ").filter(|line| line.contains(" = \"")).unwrap_or(line).to_owned() + "\n")
+        .collect();
+    assert!(shown.contains("\nclose_after"), "{shown}");
+    let config = Config::parse(Path::new("lagdoctor.toml"), &shown).unwrap();
+    assert_eq!((config.schedule, config.notify), (ScheduleSection::default(), NotifySection::default()));
+}
+
+#[test]
+fn an_empty_file_is_a_valid_configuration() {
+    let config = Config::parse(Path::new("lagdoctor.toml"), "").unwrap();
+    assert_eq!(config, Config::default());
+}
+
+#[test]
+fn a_mistake_is_named_with_file_line_column_field_and_what_was_expected() {
+    insta::assert_snapshot!(error("[schedule]\nstep = 15\n"), @r#"lagdoctor.toml:2:8: `step` in [schedule]: invalid type: integer `15`, expected a time in quotes, such as "90s", "30m" or "1h""#);
+    insta::assert_snapshot!(error("[schedule]\n\nwindow = \"an hour\"\n"), @"lagdoctor.toml:3:10: `window` in [schedule]: `an hour` is no time; write a number and a unit, such as 500ms, 90s, 30m, 1h or 14d");
+    insta::assert_snapshot!(error("[[kafka]]\ncluster = \"shop\"\n"), @"lagdoctor.toml:1:1: [[kafka]]: missing field `bootstrap`");
+    insta::assert_snapshot!(error("[[kafka]]\ncluster = \"shop\"\nbootstrap = [\"kafka:9092\"]\n"), @"lagdoctor.toml:3:13: `bootstrap` in [[kafka]]: invalid type: sequence, expected a string");
+    insta::assert_snapshot!(error("[notify]\nclose_afer = \"1m\"\n"), @"lagdoctor.toml:2:1: `close_afer` in [notify]: unknown field `close_afer`, expected `open_after` or `close_after`");
+    insta::assert_snapshot!(error("[[plugin]]\nname = \"x\"\nlimits = { memory_mib = \"lots\" }\n"), @r#"lagdoctor.toml:3:25: `limits` in [[plugin]]: invalid type: string "lots", expected u32"#);
+    insta::assert_snapshot!(error("[[plugin]]\nname = \"x\"\ngrants = [\"files /\"]\n"), @"lagdoctor.toml:3:10: `grants` in [[plugin]]: `files /` is no grant: it starts with neither `http`, `secret` nor `signals`; write `KIND VALUE [private] [methods=PUT,DELETE]`, such as `http https://prometheus.example:9090 private`");
+    insta::assert_snapshot!(error("[[kafka]\n"), @"lagdoctor.toml:1:9: [[kafka]: unclosed array table, expected `]`");
+}
+
+#[test]
+fn fields_that_contradict_each_other_are_named_together() {
+    insta::assert_snapshot!(error("[[plugin]]\nname = \"a\"\nfile = \"b.wasm\"\n"), @"lagdoctor.toml: [[plugin]] number 1: give exactly one of `name` (bundled) and `file`");
+    insta::assert_snapshot!(error("[secrets]\na = {}\n"), @"lagdoctor.toml: secrets.a: give exactly one of `env` and `file`");
+    insta::assert_snapshot!(error("[[kafka]]\ncluster = \"a\"\nbootstrap = \"b\"\nproperties = { p = { secret = \"s\" } }\n"), @"lagdoctor.toml: [[kafka]] a: `p` uses secret `s`, which [secrets] does not have");
+    insta::assert_snapshot!(error("[[plugin]]\nname = \"a\"\ngrants = [\"secret s\"]\n"), @"lagdoctor.toml: [[plugin]] number 1: grants secret `s`, which [secrets] does not have");
+    insta::assert_snapshot!(error("[schedule]\nstep = \"2h\"\n"), @"lagdoctor.toml: [schedule]: `window` must be at least one `step`");
+}
+
+#[test]
+fn the_short_form_of_a_topology_finds_the_kind_of_edge() {
+    let text = "
+        [[node]]
+        id = \"group:fulfilment\"
+        owner = \"team-fulfilment\"
+        depends = [\"service:fulfilment\", \"topic:orders\"]
+        [[node]]
+        id = \"service:fulfilment\"
+        depends = [\"database:orders-db\", { on = \"service:pricing\", as = \"contends\" }]
+        [[node]]
+        id = \"service:pricing\"
+        depends = [\"service:fulfilment\"]
+    ";
+    let topology = topology::parse(Path::new("shop.toml"), text).unwrap();
+    let edges: Vec<_> =
+        topology.edges().map(|edge| format!("{} {} {}", edge.dependent, edge.kind, edge.dependency)).collect();
+    assert_eq!(
+        edges,
+        [
+            "group:fulfilment worked-by service:fulfilment",
+            "group:fulfilment consumes topic:orders",
+            "service:fulfilment calls database:orders-db",
+            "service:fulfilment contends service:pricing",
+            "service:pricing calls service:fulfilment",
+        ]
+    );
+    assert_eq!(topology.node(&NodeId::new("group:fulfilment").unwrap()).unwrap().labels["owner"], "team-fulfilment");
+}
+
+#[test]
+fn json_and_toml_topologies_have_one_shape() {
+    let json = r#"{"nodes": [{"id": "database:r", "labels": {"rack": "a"}}],
+                   "edges": [{"dependent": "database:r", "dependency": "database:p", "kind": "replicates"}]}"#;
+    let toml = "[[node]]\nid = \"database:r\"\nrack = \"a\"\ndepends = [\"database:p\"]";
+    assert_eq!(
+        topology::parse(Path::new("a.json"), json).unwrap(),
+        topology::parse(Path::new("a.toml"), toml).unwrap()
+    );
+}
+
+#[test]
+fn a_topology_with_a_wrong_word_says_which_words_there_are() {
+    insta::assert_snapshot!(topology_error("[[node]]\nid = \"datbase:x\""), @"shop.toml: node `datbase:x`: `datbase` is no kind of node; there are broker, cache, database, endpoint, group, host, instance, jvm, link, partition, pool, producer, service, topic");
+    insta::assert_snapshot!(topology_error("[[node]]\nid = \"x\""), @"shop.toml:2:6: `id` in [[node]]: `x` is no node id: it must read `kind:name`");
+    insta::assert_snapshot!(topology_error("[[node]]\nid = \"service:a\"\ndepends = [\"host:h1\"]"), @"shop.toml: edge `service:a` -> `host:h1`: a service does not depend on a host, but may on: cache, database, endpoint, instance, service");
+    insta::assert_snapshot!(topology_error("[[node]]\nid = \"service:a\"\ndepends = [{ on = \"database:d\", as = \"reads\" }]"), @"shop.toml: edge `service:a` -> `database:d`: `reads` is no kind of edge; there are calls, connects-to, consumes, contends, crosses, fed-by, led-by, part-of, replicates, runs-as, runs-on, uses-pool, worked-by");
+    insta::assert_snapshot!(topology_error("[[edge]]\ndependent = \"database:d\"\ndependency = \"service:a\"\nkind = \"calls\""), @"shop.toml: edge `database:d` -> `service:a`: `calls` goes from service or instance to database or cache or endpoint or service; is the edge the wrong way round? It points from what needs to what is needed");
+    insta::assert_snapshot!(topology_error("[[node]]\nid = \"service:a\"\ndepends = [\"service:a\"]"), @"shop.toml: edge `service:a` -> `service:a`: a node does not depend on itself");
+}
+
+#[test]
+fn an_address_on_the_command_line_configures_the_collector_and_nothing_else() {
+    let flags = Flags {
+        cluster: "shop".into(),
+        bootstrap: Some("kafka:9092".into()),
+        kafka_properties: vec!["client.rack=a=b".into()],
+        prometheus: Some("http://prometheus:9090/base".into()),
+        ..Flags::default()
+    };
+    let sources = Sources::from_flags(&flags).unwrap();
+    assert_eq!(sources.kafka[0].properties["client.rack"], "a=b");
+    assert_eq!(sources.plugins[0].config["url"], "http://prometheus:9090/base");
+    assert_eq!(sources.plugins[0].grants, []);
+}
+
+#[test]
+fn a_password_in_an_address_is_refused_and_not_repeated() {
+    let flags = Flags { prometheus: Some("http://me:hunter2@prometheus:9090".into()), ..Flags::default() };
+    let error = Sources::from_flags(&flags).unwrap_err().to_string();
+    assert!(error.contains("[secrets]") && !error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn secrets_come_from_files_and_are_never_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("key"), "hunter2\n").unwrap();
+    let config = Config::parse(&folder.path().join("lagdoctor.toml"), "[secrets]\nkey = { file = \"key\" }\n").unwrap();
+    let sources = Sources::from_config(&config).unwrap();
+    let secret = lagdoctor_runtime::Secrets::get(&sources.secrets, "key");
+    assert_eq!(secret, Some(lagdoctor_runtime::Secret::new("hunter2").unwrap()));
+    assert!(!format!("{sources:?}").contains("hunter2"));
+    let config = Config::parse(Path::new("/nowhere/lagdoctor.toml"), "[secrets]\nkey = { file = \"key\" }\n").unwrap();
+    assert!(
+        Sources::from_config(&config)
+            .unwrap_err()
+            .to_string()
+            .starts_with("secret `key` is not to be had from /nowhere/key")
+    );
+}

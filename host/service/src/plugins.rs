@@ -1,0 +1,220 @@
+//! Which plugins run? Bundled scorers, ranker and forecaster run unless the operator names others; collectors and
+//! notifiers run when they are named. Each is loaded, and bound to its configuration and grants. Start at [`load`].
+//!
+//! A plugin has the intersection of what it asks for and of what is granted. Granted are: the operator's `grants`; the
+//! addresses and secrets that the operator wrote into fields of `config` for which the plugin asks; and, to bundled
+//! plugins, what their manifests ask for and the signals that they list.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lagdoctor_runtime::{BindError, Bound, GrantRule, Host, Limits, LoadError, Operator, Plugin, Secrets, World};
+
+use crate::config::{LimitsSection, PluginSection, Sources};
+use crate::report::PluginUse;
+
+/// A component that is built into the program.
+#[derive(Clone, Copy, Debug)]
+pub struct Bundled<'a> {
+    /// Its name, such as `scorer-kafka-lag`; the word before the first hyphen is its world.
+    pub name: &'a str,
+    /// The component.
+    pub wasm: &'a [u8],
+}
+
+/// Bundled plugins that are there to be compared with, and run only when they are named.
+const BASELINES: [&str; 2] = ["scorer-largest-z", "ranker-largest-z"];
+
+/// The plugins that judge and tell.
+#[derive(Clone, Debug)]
+pub struct Plugins {
+    /// Say what is unusual.
+    pub scorers: Vec<Bound>,
+    /// Goes from findings to causes.
+    pub ranker: Bound,
+    /// Says where the backlog goes.
+    pub forecaster: Option<Bound>,
+    /// Tell people.
+    pub notifiers: Vec<Bound>,
+}
+
+/// All plugins that run.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// Read signals, the surest first: where two say the same, the first counts.
+    pub collectors: Vec<Bound>,
+    /// Judge and tell.
+    pub plugins: Plugins,
+}
+
+/// Plugins that cannot run. What fails later is a gap.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginError {
+    /// There is no such bundled plugin.
+    #[error("`{name}` is no bundled plugin; there are {}; for a file of your own write `file` instead of `name`", known.join(", "))]
+    Unknown {
+        /// The name.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// A component file cannot be read.
+    #[error("cannot read plugin file {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is no plugin.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A configuration does not fit its plugin.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// There is none of a world that there must be one of, or several of one that there may be only one of.
+    #[error("{count} plugins of world `{world}` are named ({}), but {wanted}", names.join(", "))]
+    Number {
+        /// The world.
+        world: World,
+        /// How many.
+        count: usize,
+        /// Which.
+        names: Vec<String>,
+        /// How many there must be.
+        wanted: &'static str,
+    },
+}
+
+/// Loads and binds the plugins that `sources` name, and the bundled ones that run without being named.
+///
+/// # Errors
+/// When a plugin is unknown, unreadable or no plugin, its configuration does not fit, or there is not exactly one ranker.
+pub async fn load(host: &Host, sources: &Sources, bundled: &[Bundled<'_>]) -> Result<Loaded, PluginError> {
+    let secrets: Arc<dyn Secrets> = Arc::new(sources.secrets.clone());
+    let mut bound: Vec<Bound> = vec![];
+    for section in &sources.plugins {
+        let (plugin, is_bundled) = find(host, section, bundled).await?;
+        bound.push(bind(host, plugin, section, is_bundled, secrets.clone())?);
+    }
+    let named = |name: &str| {
+        sources.plugins.iter().any(|section| section.name.as_deref() == Some(name))
+            || bound.iter().any(|plugin| plugin.plugin().manifest().name == name)
+    };
+    let has = |world: World| bound.iter().any(|plugin| plugin.plugin().world() == world);
+    let mut rest = vec![];
+    for component in bundled {
+        let wanted = match component.name.split('-').next() {
+            Some("scorer") => true,
+            Some("ranker") => !has(World::Ranker),
+            Some("forecaster") => !has(World::Forecaster),
+            _ => false,
+        };
+        if !wanted || named(component.name) || BASELINES.contains(&component.name) {
+            continue;
+        }
+        let plugin = host.load(component.name, component.wasm).await?;
+        // A file of the same name stands in for the bundled one, also when the file is called otherwise.
+        if !named(&plugin.manifest().name) {
+            rest.push(bind(host, plugin, &PluginSection::bundled(component.name), true, secrets.clone())?);
+        }
+    }
+    bound.extend(rest);
+    sorted(bound)
+}
+
+async fn find(host: &Host, section: &PluginSection, bundled: &[Bundled<'_>]) -> Result<(Plugin, bool), PluginError> {
+    if let Some(path) = &section.file {
+        let wasm = std::fs::read(path).map_err(|source| PluginError::Read { path: path.clone(), source })?;
+        return Ok((host.load(&path.display().to_string(), &wasm).await?, false));
+    }
+    let name = section.name.clone().unwrap_or_default();
+    let Some(component) = bundled.iter().find(|component| component.name == name) else {
+        let known = bundled.iter().map(|component| component.name.to_owned()).collect();
+        return Err(PluginError::Unknown { name, known });
+    };
+    Ok((host.load(component.name, component.wasm).await?, true))
+}
+
+fn bind(
+    host: &Host,
+    plugin: Plugin,
+    section: &PluginSection,
+    is_bundled: bool,
+    secrets: Arc<dyn Secrets>,
+) -> Result<Bound, PluginError> {
+    let mut grants = section.grants.clone();
+    grants.extend(GrantRule::from_config(plugin.manifest(), &section.config));
+    if is_bundled {
+        grants.extend(GrantRule::from_manifest(plugin.manifest()));
+    }
+    let name = section.alias.clone().unwrap_or_else(|| plugin.manifest().name.clone());
+    let limits = limits(host.limits(), &section.limits);
+    let operator = Operator { name, config: section.config.clone(), grants, secrets, limits: Some(limits) };
+    Ok(plugin.bind(operator)?)
+}
+
+fn limits(host: &Limits, section: &LimitsSection) -> Limits {
+    let mut limits = host.clone();
+    limits.fuel = section.fuel.unwrap_or(limits.fuel);
+    limits.memory_bytes = section.memory_mib.map_or(limits.memory_bytes, |mib| (mib as usize).saturating_mul(1 << 20));
+    if let Some(timeout) = section.timeout {
+        limits.timeout = Duration::from_millis(u64::try_from(timeout.as_millis()).unwrap_or(0));
+    }
+    limits.http_requests = section.http_requests.map_or(limits.http_requests, |requests| requests as usize);
+    limits
+}
+
+fn sorted(bound: Vec<Bound>) -> Result<Loaded, PluginError> {
+    let of = |world: World| -> Vec<Bound> {
+        bound.iter().filter(|plugin| plugin.plugin().world() == world).cloned().collect()
+    };
+    let number = |world: World, plugins: &[Bound], wanted: &'static str| PluginError::Number {
+        world,
+        count: plugins.len(),
+        names: plugins.iter().map(|plugin| plugin.name().to_owned()).collect(),
+        wanted,
+    };
+    let mut rankers = of(World::Ranker);
+    let mut forecasters = of(World::Forecaster);
+    if forecasters.len() > 1 {
+        return Err(number(World::Forecaster, &forecasters, "at most one can run"));
+    }
+    let ranker = match (rankers.pop(), rankers.is_empty()) {
+        (Some(ranker), true) => ranker,
+        _ => return Err(number(World::Ranker, &of(World::Ranker), "exactly one must run")),
+    };
+    let plugins =
+        Plugins { scorers: of(World::Scorer), ranker, forecaster: forecasters.pop(), notifiers: of(World::Notifier) };
+    Ok(Loaded { collectors: of(World::Collector), plugins })
+}
+
+impl Loaded {
+    /// All plugins that have a say in a diagnosis, for its envelope.
+    pub fn uses(&self) -> Vec<PluginUse> {
+        self.collectors.iter().chain(self.plugins.judges()).map(used).collect()
+    }
+}
+
+impl Plugins {
+    /// Scorers, ranker and forecaster.
+    fn judges(&self) -> impl Iterator<Item = &Bound> {
+        self.scorers.iter().chain([&self.ranker]).chain(&self.forecaster)
+    }
+
+    /// The plugins that judge, for the envelope of a diagnosis of recorded signals.
+    pub fn uses(&self) -> Vec<PluginUse> {
+        self.judges().map(used).collect()
+    }
+}
+
+fn used(bound: &Bound) -> PluginUse {
+    let plugin = bound.plugin();
+    PluginUse {
+        name: bound.name().to_owned(),
+        version: plugin.manifest().version.clone(),
+        world: plugin.world().to_string(),
+        sha256: plugin.digest().to_owned(),
+    }
+}
