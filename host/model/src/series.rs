@@ -123,6 +123,22 @@ impl Series {
         self.samples.iter().rev().copied().find(|sample| !sample.value.is_nan())
     }
 
+    /// The readings of both, of which this one's key and query stay. At one moment this one's reading stays, unless it
+    /// is missing.
+    #[must_use]
+    pub fn joined(&self, other: &Series) -> Series {
+        let mut samples: BTreeMap<Timestamp, f64> =
+            self.samples.iter().map(|sample| (sample.at, sample.value)).collect();
+        for sample in &other.samples {
+            let value = samples.entry(sample.at).or_insert(sample.value);
+            if value.is_nan() {
+                *value = sample.value;
+            }
+        }
+        let samples = samples.into_iter().map(|(at, value)| Sample { at, value }).collect();
+        Series { key: self.key.clone(), query: self.query.clone(), samples }
+    }
+
     /// The readings on a regular grid of `count` points: point k holds the last reading in
     /// `(start + (k - 1) * step, start + k * step]`, NaN where there is none. A reading is never moved to an earlier time.
     ///
@@ -155,5 +171,94 @@ impl Series {
             }
         }
         grid
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key() -> SeriesKey {
+        SeriesKey {
+            node: NodeId::new("group:g").unwrap(),
+            signal: SignalName::new("kafka.consumer_group.backlog").unwrap(),
+            labels: Labels::new(),
+        }
+    }
+
+    fn ms(ms: i64) -> Timestamp {
+        Timestamp::from_millis(ms).unwrap()
+    }
+
+    fn series(readings: &[(i64, f64)]) -> Result<Series, InvalidSeries> {
+        Series::new(key(), readings.iter().map(|(at, value)| Sample { at: ms(*at), value: *value }).collect())
+    }
+
+    /// Readings at drawn times, each with its own time as its value, so that a grid shows where it came from.
+    fn readings() -> impl Strategy<Value = Series> {
+        prop::collection::btree_set(-200_i64..400, 0..40).prop_map(|times| {
+            let readings: Vec<_> = times.iter().map(|at| (*at, *at as f64)).collect();
+            series(&readings).unwrap()
+        })
+    }
+
+    #[test]
+    fn readings_out_of_order_at_one_moment_or_without_end_are_no_series() {
+        let check = |readings: &[(i64, f64)], error: &str| {
+            assert_eq!(series(readings).unwrap_err().to_string(), error);
+        };
+        let name = "`kafka.consumer_group.backlog`";
+        check(
+            &[(2, 1.0), (1, 1.0)],
+            &format!("times of {name} on `group:g` do not increase at 1970-01-01T00:00:00.001Z"),
+        );
+        check(
+            &[(1, 1.0), (1, 1.0)],
+            &format!("times of {name} on `group:g` do not increase at 1970-01-01T00:00:00.001Z"),
+        );
+        check(&[(1, f64::NEG_INFINITY)], &format!("{name} on `group:g` is infinite at 1970-01-01T00:00:00.001Z"));
+        assert!(series(&[(1, f64::NAN)]).is_ok());
+    }
+
+    #[test]
+    fn the_last_reading_is_the_last_that_is_a_number() {
+        assert_eq!(series(&[(1, 5.0), (2, f64::NAN)]).unwrap().last(), Some(Sample { at: ms(1), value: 5.0 }));
+        assert_eq!(series(&[(1, f64::NAN)]).unwrap().last(), None);
+    }
+
+    #[test]
+    fn a_missing_reading_does_not_wipe_out_an_earlier_one_in_its_slot() {
+        let grid = series(&[(12, 7.0), (15, f64::NAN)]).unwrap().on_grid(ms(0), Millis::new(10).unwrap(), 3);
+        assert!(grid[1].is_nan());
+        assert_eq!(grid[2], 7.0);
+    }
+
+    proptest! {
+        #[test]
+        fn a_point_of_the_grid_holds_the_last_reading_of_its_step(
+            series in readings(), start in -50_i64..50, step in 1_i64..40, count in 0_usize..30,
+        ) {
+            let grid = series.on_grid(ms(start), Millis::new(step).unwrap(), count);
+            prop_assert_eq!(grid.len(), count);
+            for (point, value) in grid.iter().enumerate() {
+                let end = start + i64::try_from(point).unwrap() * step;
+                let of_step = |sample: &&Sample| (end - step < sample.at.as_millis()) && (sample.at.as_millis() <= end);
+                let last = series.samples().iter().rfind(of_step).map(|sample| sample.value);
+                prop_assert_eq!((!value.is_nan()).then_some(*value), last);
+            }
+        }
+
+        #[test]
+        fn later_readings_never_change_earlier_points(series_ in readings(), cut in 0_usize..40) {
+            let step = Millis::new(10).unwrap();
+            let earlier: Vec<_> = series_.samples().iter().take(cut).copied().collect();
+            let Some(known) = earlier.last().map(|sample| sample.at.as_millis().max(0)) else { return Ok(()) };
+            let part = Series::new(key(), earlier).unwrap();
+            let closed = usize::try_from(known / 10).unwrap();
+            let bits = |series: &Series| series.on_grid(ms(0), step, closed).iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&part), bits(&series_));
+        }
     }
 }

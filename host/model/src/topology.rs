@@ -148,3 +148,83 @@ impl Topology {
         self.nodes.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id(name: &str) -> NodeId {
+        NodeId::new(format!("service:{name}")).unwrap()
+    }
+
+    fn calls(dependent: &str, dependency: &str) -> Edge {
+        Edge::new(id(dependent), "calls", id(dependency)).unwrap()
+    }
+
+    fn of(names: &[&str]) -> Topology {
+        let mut topology = Topology::new();
+        names.iter().for_each(|name| topology.add_node(Node::new(id(name))));
+        topology
+    }
+
+    #[test]
+    fn an_edge_that_hangs_in_the_air_is_refused_and_says_which_end() {
+        let error = of(&["a"]).add_edge(calls("a", "b")).unwrap_err().to_string();
+        assert_eq!(error, "edge `service:a` -calls-> `service:b` names `service:b`, which is no node of this topology");
+    }
+
+    #[test]
+    fn nothing_depends_on_itself_but_two_may_depend_on_each_other() {
+        let mut topology = of(&["a", "b"]);
+        assert!(topology.add_edge(calls("a", "a")).is_err());
+        topology.add_edge(calls("a", "b")).unwrap();
+        topology.add_edge(calls("b", "a")).unwrap();
+        assert_eq!(topology.edges().count(), 2);
+    }
+
+    #[test]
+    fn what_is_said_first_of_a_node_stays_and_more_may_join() {
+        let labelled = |labels: &[(&str, &str)]| Node {
+            id: id("a"),
+            labels: labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        };
+        let mut topology = Topology::new();
+        topology.add_node(labelled(&[("owner", "team-a")]));
+        topology.add_node(labelled(&[("owner", "team-b"), ("tier", "1")]));
+        assert_eq!(topology.node(&id("a")), Some(&labelled(&[("owner", "team-a"), ("tier", "1")])));
+    }
+
+    proptest! {
+        #[test]
+        fn both_ends_of_every_edge_are_nodes_whatever_is_added(
+            steps in prop::collection::vec((0_u8..3, "[a-d]", "[a-d]"), 0..20),
+        ) {
+            let mut topology = Topology::new();
+            for (kind, a, b) in &steps {
+                match kind {
+                    0 => topology.add_node(Node::new(id(a))),
+                    1 => topology.connect(calls(a, b)),
+                    _ => drop(topology.add_edge(calls(a, b))),
+                }
+            }
+            for edge in topology.edges() {
+                prop_assert!(topology.node(&edge.dependent).is_some() && topology.node(&edge.dependency).is_some());
+                prop_assert_ne!(&edge.dependent, &edge.dependency);
+            }
+        }
+
+        #[test]
+        fn the_order_in_which_edges_are_told_does_not_matter(
+            edges in prop::collection::vec(("[a-e]", "[a-e]"), 0..12),
+        ) {
+            let build = |edges: &mut dyn Iterator<Item = &(String, String)>| {
+                let mut topology = Topology::new();
+                edges.for_each(|(a, b)| topology.connect(calls(a, b)));
+                topology
+            };
+            prop_assert_eq!(build(&mut edges.iter()), build(&mut edges.iter().rev()));
+        }
+    }
+}
