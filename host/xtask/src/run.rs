@@ -1,0 +1,93 @@
+//! How is another program started, and what is said when that fails?
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::{fs, io};
+
+/// Why a command of `cargo xtask` could not do its job.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("{what}\n\n{usage}")]
+    Usage { what: String, usage: &'static str },
+    #[error("cannot start `{program}`")]
+    Start { program: String, source: io::Error },
+    #[error("`{command}` failed with {status}")]
+    Failed { command: String, status: String },
+    #[error("cannot {verb} {}", path.display())]
+    File { verb: &'static str, path: PathBuf, source: io::Error },
+    #[error("these are missing: {0}")]
+    Missing(String),
+    #[error("{0}")]
+    Toolchain(String),
+    #[error("plugin `{plugin}` does not become a component: {why}")]
+    Component { plugin: String, why: String },
+    #[error("there is no plugin `{0}`; there are: {1}")]
+    NoPlugin(String, String),
+    #[error("cannot read what cargo says of {}", path.display())]
+    Metadata { path: PathBuf, source: cargo_metadata::Error },
+}
+
+impl Failure {
+    pub(crate) fn usage(what: &str, usage: &'static str) -> Self {
+        Self::Usage { what: what.to_owned(), usage }
+    }
+
+    /// For `map_err` on what was done with a file.
+    pub(crate) fn file(verb: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { verb, path, source }
+    }
+}
+
+/// A command line, as a person would type it.
+pub(crate) fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+/// Runs a program that talks to the person itself.
+pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
+    let status = command
+        .status()
+        .map_err(|source| Failure::Start { program: command.get_program().to_string_lossy().into_owned(), source })?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Failure::Failed { command: shown(command), status: status.to_string() })
+}
+
+/// What a program prints to standard output, if it can be started and succeeds.
+pub(crate) fn output_of(command: &mut Command) -> Option<String> {
+    let Output { status, stdout, .. } = command.stderr(std::process::Stdio::null()).output().ok()?;
+    status.success().then(|| String::from_utf8_lossy(&stdout).trim().to_owned())
+}
+
+/// Writes a file whole or not at all, and only when it differs, so that nothing that depends on it is built again.
+/// Returns whether it was written.
+pub(crate) fn write_if_changed(path: &std::path::Path, bytes: &[u8]) -> Result<bool, Failure> {
+    if fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(false);
+    }
+    let fresh = path.with_extension(format!("new-{}", std::process::id()));
+    fs::write(&fresh, bytes).map_err(Failure::file("write", &fresh))?;
+    fs::rename(&fresh, path).map_err(Failure::file("replace", path))?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_would_not_change_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plugin.wasm");
+        assert!(write_if_changed(&path, b"one").unwrap());
+        let written = fs::metadata(&path).unwrap().modified().unwrap();
+        assert!(!write_if_changed(&path, b"one").unwrap());
+        assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), written);
+        assert!(write_if_changed(&path, b"two").unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing temporary stays behind");
+    }
+}
