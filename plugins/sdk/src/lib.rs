@@ -43,6 +43,7 @@
 
 #[doc(hidden)]
 pub mod bindings;
+mod change;
 mod contract;
 mod host;
 pub mod log;
@@ -52,7 +53,9 @@ mod plugin;
 pub mod stats;
 pub mod testing;
 mod view;
+pub mod words;
 
+pub use change::{Change, ramp};
 pub use contract::{code, score_of};
 pub use host::Host;
 #[cfg(target_family = "wasm")]

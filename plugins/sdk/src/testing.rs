@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use crate::{
-    Batch, Edge, Error, Event, Finding, Host, LogColumns, Node, Plugin, Request, Response, Series, View, code,
+    Batch, Edge, Error, Event, Finding, Host, LogColumns, Node, Plugin, Request, Response, Scorer, Series, View, code,
 };
 
 /// The moment at which hand-made windows end: 2023-11-14 22:00 UTC.
@@ -167,6 +167,23 @@ pub fn wobble(minute: f64, salt: u32) -> f64 {
 pub fn findings_on<'f>(findings: &'f [Finding], view: &View<'_>, id: &str, class: &str) -> Vec<&'f Finding> {
     let node = view.find(id).map(|node| node.handle);
     findings.iter().filter(|finding| Some(finding.node) == node && finding.class == class).collect()
+}
+
+/// Runs a scorer with its default configuration on this batch and checks what the host would refuse.
+///
+/// # Panics
+/// When it fails or breaks the contract.
+pub fn score<P: Scorer>(batch: &Batch) -> Vec<Finding> {
+    let findings = P::from_json("{}").and_then(|plugin| plugin.score(&View::new(batch)));
+    let findings = findings.expect("the scorer accepts a hand-made batch");
+    check_findings::<P>(batch, &findings);
+    findings
+}
+
+/// The highest score among findings on this node for (or against) this class; `None` when there is no such finding.
+pub fn top_score(batch: &Batch, findings: &[Finding], id: &str, class: &str) -> Option<f64> {
+    let view = View::new(batch);
+    findings_on(findings, &view, id, class).iter().map(|finding| finding.score).max_by(f64::total_cmp)
 }
 
 /// Checks what the host would refuse: findings with numbers that are none, handles that point nowhere, classes that the

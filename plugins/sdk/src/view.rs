@@ -271,7 +271,7 @@ impl<'a> View<'a> {
     ) -> impl Iterator<Item = SeriesRef<'a>> + use<'a, 's> {
         let of_node = node.handle;
         let wanted = move |series: &&Series| series.node == of_node && series.signal == signal;
-        let found = numbered(&self.batch.history).filter(move |(_, series)| wanted(&series));
+        let found = numbered(&self.batch.history).filter(move |(_, series)| wanted(series));
         found.filter_map(|(handle, series)| self.resolve(handle, series, &self.batch.history_values))
     }
 

@@ -1,0 +1,66 @@
+//! Does the live set grow without end? What stays after collections is compared over the whole window, not with its own
+//! past: a leak that is hours old has no healthy past in the window.
+
+use lagdoctor_sdk::stats::{self, Direction, Rules};
+use lagdoctor_sdk::words::{bytes, percent};
+use lagdoctor_sdk::{Finding, NodeRef, View, ramp};
+
+use crate::Config;
+
+/// A half of the window in which the live set grows at less than this share of the whole slope did not leak.
+const STEADY: f64 = 0.3;
+/// Readings that a slope needs.
+const ENOUGH: usize = 16;
+/// Live sets below this share of the limit leave room; a leak there is not yet what hurts.
+const ROOMY: f64 = 0.5;
+
+/// The finding about a leak; `None` where the live set or the limit is not known.
+pub(crate) fn leak(config: &Config, view: &View<'_>, jvm: NodeRef<'_>) -> Option<Finding> {
+    let live = view.signal(jvm, "jvm.memory.used_after_last_gc")?;
+    let limit = view.signal(jvm, "jvm.memory.limit")?.last().filter(|limit| *limit > 0.0)?;
+    if stats::count(live.values) < ENOUGH {
+        return None;
+    }
+    // Where it began to grow: the start of the window, unless the live set stood still before.
+    let begun = live.compare(&Rules::default().floor(limit * 0.01), Direction::Up).and_then(|change| change.seen.onset);
+    let from = begun.unwrap_or(0);
+    let grown = |values: &[f64]| stats::theil_sen(values).map_or(0.0, |line| line.slope);
+    let (since_onset, whole) = (&live.values[from..], live.values);
+    // Of the two ways to look, the one that shows more growth: a leak may be older than the window.
+    let candidates = [(from, grown(since_onset), since_onset), (0, grown(whole), whole)];
+    let growth_of = |(_, slope, values): &(usize, f64, &[f64])| slope * values.len() as f64;
+    let (from, slope, values) = candidates.into_iter().max_by(|a, b| growth_of(a).total_cmp(&growth_of(b)))?;
+
+    let minutes = values.len() as f64 * live.step_ms as f64 / 60_000.0;
+    let (first, second) = values.split_at(values.len() / 2);
+    let is_steady = grown(first) >= slope * STEADY && grown(second) >= slope * STEADY;
+    let share = slope * values.len() as f64 / limit;
+    let level = stats::median(&live.values[live.values.len().saturating_sub(8)..]);
+
+    let is_leak = is_steady && slope > 0.0 && minutes >= config.leak_minutes;
+    let growth = ramp(share, config.leak_share * 0.5, config.leak_share * 3.0);
+    let score = if is_leak { growth.sqrt() * (0.4 + 0.6 * ramp(level / limit, ROOMY, 0.9)) } else { 0.0 };
+    let line = stats::theil_sen(values)?;
+    let apart: Vec<f64> = (0..).zip(values).map(|(place, value)| value - line.at(f64::from(place))).collect();
+    let scale = stats::spread(&apart).max(limit * 0.01);
+    let expected = line.intercept;
+    let per_minute = slope * 60_000.0 / live.step_ms as f64;
+    let statement = if is_leak {
+        format!(
+            "what stays after collections grows by {} a minute for {minutes:.0} minutes and is at {} of the limit",
+            bytes(per_minute),
+            percent(level / limit)
+        )
+    } else {
+        format!("what stays after collections does not grow steadily: {} of the limit", percent(level / limit))
+    };
+    Some(
+        Finding::about(&live)
+            .class("jvm.heap-leak")
+            .score(score)
+            .magnitude((level - expected) / scale)
+            .since(is_leak.then(|| live.time(from)))
+            .saw(level, expected)
+            .says(statement),
+    )
+}
