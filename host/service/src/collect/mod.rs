@@ -140,7 +140,7 @@ async fn collect<S: Source>(
     }
     let mut signals = resolver.finish();
     derive(&mut signals);
-    signals
+    signals.normalised()
 }
 
 /// Kinds of source that nobody has configured. Somebody who is not told that logs are missing takes their silence for

@@ -1,5 +1,7 @@
 //! Records in and records out: lag of each partition, backlog of each group, and how fast both ends of the log move.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use lagdoctor_model::{Labels, Millis, NodeId, PartitionId, Sample, Series, Signals, Window};
 
 use super::readings::{PATIENCE, grid, known_at, summed};
@@ -13,7 +15,7 @@ pub(super) fn lags(signals: &Signals) -> Vec<Series> {
     let ends = log_ends(signals);
     let mut made = vec![];
     for (group, committed) in by_node(signals, "kafka.consumer_group.offset") {
-        let given: Vec<PartitionId> =
+        let given: BTreeSet<PartitionId> =
             signals.series_of(group, "kafka.consumer_group.lag").filter_map(partition_of).collect();
         for committed in committed {
             let Some(id) = partition_of(committed).filter(|id| !given.contains(id)) else { continue };
@@ -52,7 +54,7 @@ pub(super) fn commit_rates(signals: &Signals) -> Vec<Series> {
 
 /// How fast each topic grows.
 pub(super) fn append_rates(signals: &Signals) -> Vec<Series> {
-    let mut by_topic: std::collections::BTreeMap<NodeId, Vec<&Series>> = std::collections::BTreeMap::new();
+    let mut by_topic: BTreeMap<NodeId, Vec<&Series>> = BTreeMap::new();
     for (partition, end) in log_ends(signals) {
         let topic = partition.name().rsplit_once('/').and_then(|(topic, _)| NodeId::new(format!("topic:{topic}")).ok());
         if let Some(topic) = topic {

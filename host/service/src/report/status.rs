@@ -1,7 +1,7 @@
 //! Every group at a glance: state, backlog, time lag, trend and status. Made from [`Signals`], so that live sources, a
 //! Prometheus and a recorded incident are told alike. Start at [`StatusReport::of`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lagdoctor_model::{GroupStatus, Millis, Node, NodeId, PartitionId, Sample, Series, Signals, Timestamp};
 use serde::Serialize;
@@ -71,8 +71,9 @@ pub struct PartitionReport {
 impl StatusReport {
     /// The status of every group in these signals, whose derived series are there (see [`derive::derive`]).
     pub fn of(signals: &Signals) -> Self {
+        let index = Index::of(signals);
         let groups = signals.topology.nodes().filter(|node| node.id.kind() == "group");
-        let mut groups: Vec<_> = groups.map(|node| group(signals, node)).collect();
+        let mut groups: Vec<_> = groups.map(|node| group(&index, node)).collect();
         groups.sort_by(|a, b| (&a.cluster, &a.group).cmp(&(&b.cluster, &b.group)));
         Self {
             schema: 1,
@@ -95,23 +96,52 @@ impl StatusReport {
     }
 }
 
-fn group(signals: &Signals, node: &Node) -> GroupReport {
+/// Series by node, signal and, for those of a group, partition.
+struct Index<'a> {
+    now: Timestamp,
+    series: BTreeMap<(&'a NodeId, &'a str, Option<PartitionId>), &'a Series>,
+}
+
+impl<'a> Index<'a> {
+    fn of(signals: &'a Signals) -> Self {
+        let key = |series: &'a Series| (series.node(), series.signal().as_str(), derive::partition_of(series));
+        let series = signals.series.iter().map(|series| (key(series), series)).collect();
+        Self { now: signals.window.now, series }
+    }
+
+    fn get(&self, node: &'a NodeId, signal: &'a str, partition: Option<&PartitionId>) -> Option<&'a Series> {
+        self.series.get(&(node, signal, partition.cloned())).copied()
+    }
+
+    fn log_end(&self, partition: &NodeId) -> Option<&'a Series> {
+        self.series.get(&(partition, "kafka.partition.current_offset", None)).copied()
+    }
+
+    /// All series of one signal of a group, by partition.
+    fn partitions(&self, node: &'a NodeId, signal: &'a str) -> impl Iterator<Item = (&PartitionId, &'a Series)> {
+        let from = (node, signal, None);
+        self.series
+            .range(from..)
+            .take_while(move |((of, named, _), _)| *of == node && *named == signal)
+            .filter_map(|((_, _, partition), series)| Some((partition.as_ref()?, *series)))
+    }
+}
+
+fn group<'a>(index: &Index<'a>, node: &'a Node) -> GroupReport {
     let label = |name: &str| node.labels.get(name).cloned().unwrap_or_default();
-    let single = |signal: &'static str| signals.series_of(&node.id, signal).next();
-    let mut seen: BTreeMap<PartitionId, ()> = BTreeMap::new();
+    let single = |signal: &'static str| index.get(&node.id, signal, None);
+    let mut seen: BTreeSet<&PartitionId> = BTreeSet::new();
     let mut span: Option<(Timestamp, Timestamp)> = None;
     for signal in ["kafka.consumer_group.lag", "kafka.consumer_group.offset"] {
-        for series in signals.series_of(&node.id, signal) {
-            if let Some(id) = derive::partition_of(series) {
-                seen.insert(id, ());
-            }
+        for (id, series) in index.partitions(&node.id, signal) {
+            seen.insert(id);
             if let (Some(first), Some(last)) = (series.samples().first(), series.samples().last()) {
                 let (from, to) = span.unwrap_or((first.at, last.at));
                 span = Some((from.min(first.at), to.max(last.at)));
             }
         }
     }
-    let partitions: Vec<_> = seen.into_keys().map(|id| partition(signals, &node.id, id)).collect();
+    let partitions: Vec<_> = seen.into_iter().map(|id| partition(index, &node.id, id)).collect();
     let status = partitions.iter().map(|partition| partition.status).max().unwrap_or(GroupStatus::Unknown);
     let judged = !partitions.is_empty() && partitions.iter().all(|known| known.status != GroupStatus::Unknown);
     let backlog = single("kafka.consumer_group.backlog");
@@ -131,26 +161,23 @@ fn group(signals: &Signals, node: &Node) -> GroupReport {
     }
 }
 
-fn partition(signals: &Signals, group: &NodeId, id: PartitionId) -> PartitionReport {
-    let of_group = |signal: &'static str| {
-        signals.series_of(group, signal).find(|series| derive::partition_of(series).as_ref() == Some(&id))
-    };
+fn partition<'a>(index: &Index<'a>, group: &'a NodeId, id: &PartitionId) -> PartitionReport {
+    let of_group = |signal: &'static str| index.get(group, signal, Some(id));
     let node = id.node().ok();
-    let log_end = node.as_ref().and_then(|node| signals.series_of(node, "kafka.partition.current_offset").next());
+    let log_end = node.as_ref().and_then(|node| index.log_end(node));
     let committed = of_group("kafka.consumer_group.offset");
-    let time_lag = committed
-        .zip(log_end)
-        .and_then(|(committed, log_end)| derive::time_lag_at(committed, log_end, signals.window.now));
+    let time_lag =
+        committed.zip(log_end).and_then(|(committed, log_end)| derive::time_lag_at(committed, log_end, index.now));
     // The newest judgement counts, also when it says "cannot be judged"; so `last`, which skips those, will not do.
     let status = of_group("kafka.consumer_group.status").and_then(|series| series.samples().last().copied());
     PartitionReport {
+        topic: id.topic.clone(),
+        partition: id.partition,
         committed: committed.and_then(Series::last).and_then(count),
         log_end: log_end.and_then(Series::last).and_then(count),
         lag: of_group("kafka.consumer_group.lag").and_then(Series::last).and_then(count),
         time_lag_ms: time_lag.map(Millis::as_millis),
         status: status.map_or(GroupStatus::Unknown, |sample| derive::status_of(sample.value)),
-        topic: id.topic,
-        partition: id.partition,
     }
 }
 

@@ -234,7 +234,7 @@ impl Resolver {
             }
         }
         signals.topology = self.nodes.into_topology();
-        let mut redactor = Redactor::new(known_names(&signals.topology));
+        let mut redactor = Redactor::for_topology(&signals.topology);
         let (logs, events, mut gaps) = self.texts.redacted(&mut redactor, self.caps);
         signals.logs = logs;
         signals.events = events;
@@ -256,15 +256,6 @@ impl Resolver {
         signals.gaps = gaps;
         signals
     }
-}
-
-/// Names that stay readable in redacted text: those of nodes, and the parts that they are made of.
-fn known_names(topology: &Topology) -> Vec<String> {
-    topology
-        .nodes()
-        .flat_map(|node| std::iter::once(node.id.name()).chain(node.id.name().split('/')))
-        .map(str::to_owned)
-        .collect()
 }
 
 fn attributes(raw: &BTreeMap<String, String>) -> Attributes {
