@@ -1,0 +1,207 @@
+//! The collector against an Elasticsearch made of a few lines.
+
+use lagdoctor_sdk::json::{self, Value, json};
+use lagdoctor_sdk::testing::{FakeHost, NOW_MS, check_manifest, response};
+use lagdoctor_sdk::{Collector, Page, Plugin, Query, RawLog, Request, Response};
+
+use super::ElasticsearchCollector;
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// A document: when, in seconds after the start of the window; its level, or empty; its text.
+type Document = (i64, &'static str, String);
+
+fn elasticsearch(documents: Vec<Document>) -> FakeHost {
+    FakeHost::new(move |request| Ok(answer(&documents, request)))
+}
+
+/// Understands the questions of this plugin, and no others.
+fn answer(documents: &[Document], request: &Request) -> Response {
+    let question: Value = json::from_slice(&request.body).unwrap();
+    let window = &question["query"]["bool"]["filter"][0]["range"]["@timestamp"];
+    let (from, to) = (window["gte"].as_i64().unwrap(), window["lt"].as_i64().unwrap());
+    let levels = |clause: &Value| -> Vec<String> {
+        let terms = clause["bool"]["should"][0]["terms"]["log.level"].as_array().cloned().unwrap_or_default();
+        terms.iter().map(|level| level.as_str().unwrap().to_owned()).collect()
+    };
+    let wanted = question["query"]["bool"]["filter"].get(1).map(levels);
+    let unwanted: Vec<String> =
+        question["query"]["bool"]["must_not"].as_array().unwrap().iter().flat_map(levels).collect();
+    let after = question.get("search_after").map(|after| (after[0].as_i64().unwrap(), after[1].as_i64().unwrap()));
+    let mut hits: Vec<(i64, i64, &Document)> = documents
+        .iter()
+        .zip(0..)
+        .map(|(document, place)| (NOW_MS - HOUR_MS + document.0 * 1000, place, document))
+        .filter(|(at, _, document)| {
+            let level = document.1.to_owned();
+            (from..to).contains(at)
+                && wanted.as_ref().is_none_or(|wanted| wanted.contains(&level))
+                && !unwanted.contains(&level)
+        })
+        .collect();
+    hits.sort_by_key(|(at, place, _)| (*at, *place));
+    let total = hits.len();
+    let size = usize::try_from(question["size"].as_u64().unwrap()).unwrap();
+    let hits: Vec<Value> = hits
+        .into_iter()
+        .filter(|(at, place, _)| after.is_none_or(|after| (*at, *place) > after))
+        .take(size)
+        .map(|(at, place, document)| {
+            let mut source = json!({"message": document.2, "service": {"name": "fulfilment"}});
+            if !document.1.is_empty() {
+                source["log"] = json!({"level": document.1});
+            }
+            json!({"_source": source, "sort": [at, place]})
+        })
+        .collect();
+    response(200, &json!({"timed_out": false, "hits": {"total": {"value": total}, "hits": hits}}).to_string())
+}
+
+fn query(page: &str) -> Query {
+    let (start_ms, end_ms) = (NOW_MS - HOUR_MS, NOW_MS);
+    Query { start_ms, end_ms, step_ms: 15_000, targets: vec![], page: page.to_owned(), ext: vec![] }
+}
+
+fn collector(config: &str) -> ElasticsearchCollector {
+    ElasticsearchCollector::from_json(config).unwrap()
+}
+
+/// All pages.
+fn collect(config: &str, host: &FakeHost) -> (Vec<RawLog>, Vec<String>) {
+    let collector = collector(config);
+    let (mut lines, mut gaps, mut token) = (vec![], vec![], String::new());
+    loop {
+        let Page { logs, gaps: more, next, .. } = collector.collect(host, &query(&token)).unwrap();
+        lines.extend(logs);
+        gaps.extend(more);
+        if next.is_empty() {
+            return (lines, gaps);
+        }
+        token = next;
+    }
+}
+
+const PLAIN: &str = r#"{"url": "http://es:9200/logs-*"}"#;
+
+#[test]
+fn the_manifest_says_what_the_plugin_does() {
+    check_manifest::<ElasticsearchCollector>();
+}
+
+#[test]
+fn every_line_comes_once_and_in_order_whatever_its_level() {
+    let documents: Vec<Document> = (0..3600)
+        .map(|second| (second, ["info", "WARN", "", "Error"][second as usize % 4], format!("line {second}")))
+        .collect();
+    let (lines, gaps) = collect(PLAIN, &elasticsearch(documents));
+    let texts: Vec<&str> = lines.iter().map(|line| line.message.as_str()).collect();
+    let expected: Vec<String> = (0..3600).map(|second| format!("line {second}")).collect();
+    assert_eq!(texts, expected);
+    assert_eq!(gaps, Vec::<String>::new());
+    assert_eq!(lines[1].severity, 13);
+}
+
+#[test]
+fn lines_of_one_moment_are_not_lost_between_two_answers() {
+    let documents = (0..2500).map(|number| (10, "ERROR", format!("line {number}"))).collect();
+    let (lines, _) = collect(PLAIN, &elasticsearch(documents));
+    assert_eq!(lines.len(), 2500 - left_out_of(2500));
+}
+
+/// With 10,000 lines in six parts, one part takes 1667 and what those before it left over.
+fn left_out_of(count: usize) -> usize {
+    count - count.min(10_000_usize.div_ceil(6))
+}
+
+#[test]
+fn chatter_below_the_least_level_is_left_out() {
+    let documents = vec![
+        (1, "DEBUG", "details".to_owned()),
+        (2, "INFO", "rebalance".to_owned()),
+        (3, "", "DEBUG [main] hidden in the text".to_owned()),
+        (4, "", "no level at all".to_owned()),
+    ];
+    let (lines, _) = collect(PLAIN, &elasticsearch(documents.clone()));
+    assert_eq!(lines.iter().map(|line| line.message.as_str()).collect::<Vec<_>>(), ["rebalance", "no level at all"]);
+    let (lines, _) = collect(r#"{"url": "http://es", "min_level": "debug"}"#, &elasticsearch(documents));
+    assert_eq!(lines.len(), 4);
+}
+
+#[test]
+fn a_flood_does_not_hide_the_one_error_nor_the_end_of_the_window() {
+    let mut documents: Vec<Document> = (0..3000).map(|number| (number % 600, "info", "chatter".to_owned())).collect();
+    documents.push((599, "ERROR", "the cause".to_owned()));
+    documents.push((3500, "info", "much later".to_owned()));
+    let (lines, gaps) = collect(r#"{"url": "http://es", "max_lines": 600}"#, &elasticsearch(documents));
+    assert!(lines.iter().any(|line| line.message == "the cause"));
+    assert!(lines.iter().any(|line| line.message == "much later"));
+    assert!(lines.len() <= 600);
+    assert_eq!(
+        gaps,
+        ["2901 lines below warning of the 600 s from 21:00:00 UTC were not read, because `max_lines` was reached"]
+    );
+}
+
+#[test]
+fn a_window_of_seconds_is_one_page() {
+    let host = elasticsearch(vec![]);
+    let short = Query { start_ms: NOW_MS - 30_000, ..query("") };
+    assert_eq!(collector(PLAIN).collect(&host, &short).unwrap().next, "");
+    assert_eq!(host.requests().len(), 2);
+}
+
+#[test]
+fn the_question_goes_to_the_index_and_carries_proof() {
+    let host = elasticsearch(vec![]);
+    let config = r#"{"url": "https://es:9200/logs-shop", "auth": "header", "secret": "es-key", "services": ["pay"]}"#;
+    collector(config).collect(&host, &query("")).unwrap();
+    let request = &host.requests()[0];
+    assert!(request.url.starts_with("https://es:9200/logs-shop/_search?"), "{}", request.url);
+    let auth = request.auth.as_ref().unwrap();
+    assert_eq!((auth.kind.as_str(), auth.secret.as_str(), auth.name.as_str()), ("header", "es-key", "authorization"));
+    assert!(String::from_utf8_lossy(&request.body).contains(r#""terms":{"service.name":["pay"]}"#));
+}
+
+#[test]
+fn each_refusal_has_a_code_and_a_way_out() {
+    for (status, body, code, words) in [
+        (401, "", "unauthorised", "`secret`"),
+        (404, r#"{"error":{"root_cause":[{"reason":"no such index [x]"}]}}"#, "bad-config", "no such index [x]"),
+        (400, r#"{"error":{"reason":"No mapping found for [_doc]"}}"#, "bad-config", "`tiebreaker`"),
+        (429, "", "rate-limited", "less often"),
+        (503, "", "upstream", "health"),
+        (200, "<html>", "upstream", "`url`"),
+        (200, "{}", "upstream", "`url`"),
+    ] {
+        let host = FakeHost::answering(vec![(status, body)]);
+        let error = collector(PLAIN).collect(&host, &query("")).unwrap_err();
+        assert_eq!(error.code, code, "{status}: {}", error.message);
+        assert!(error.message.contains(words), "{status}: {}", error.message);
+    }
+}
+
+#[test]
+fn shards_that_failed_are_a_gap() {
+    let body = r#"{"_shards": {"failed": 2}, "hits": {"total": 0, "hits": []}}"#;
+    let host = FakeHost::answering(vec![(200, body), (200, body)]);
+    let page = collector(PLAIN).collect(&host, &query("")).unwrap();
+    assert_eq!(page.gaps, ["Elasticsearch could not search 2 shards, so log lines may be missing"]);
+}
+
+#[test]
+fn a_far_side_that_gives_the_same_page_for_ever_is_not_asked_for_ever() {
+    let hit = json!({"_source": {"message": "again", "log.level": "error"}, "sort": [NOW_MS - HOUR_MS, 1]});
+    let body = json!({"hits": {"total": {"value": 1_000_000}, "hits": vec![hit; 1000]}}).to_string();
+    let host = FakeHost::new(move |_| Ok(response(200, &body)));
+    let page = collector(PLAIN).collect(&host, &query("")).unwrap();
+    assert!(host.requests().len() < 8, "{} requests", host.requests().len());
+    assert!(page.gaps.iter().any(|gap| gap.contains("were not read")), "{:?}", page.gaps);
+}
+
+#[test]
+fn a_strange_page_token_is_refused() {
+    for token in ["x", "1:9.0", "1:-1.0", "1:0.99999999", "2:0.0"] {
+        let error = collector(PLAIN).collect(&elasticsearch(vec![]), &query(token)).unwrap_err();
+        assert_eq!(error.code, "bad-input", "{token}");
+    }
+}
