@@ -21,6 +21,18 @@ pub struct BatchBuilder {
     lines: Vec<(i64, u32, u8, String)>,
 }
 
+/// Goes on from a batch, after something in it was changed by hand.
+impl From<Batch> for BatchBuilder {
+    fn from(mut batch: Batch) -> Self {
+        let handles = (0..).zip(&batch.nodes).map(|(handle, node)| (node.id.clone(), handle)).collect();
+        let logs = &mut batch.logs;
+        let places = logs.at_ms.drain(..).zip(logs.node.drain(..)).zip(logs.severity.drain(..));
+        let lines = places.zip(logs.message.drain(..));
+        let lines = lines.map(|(((at_ms, node), severity), message)| (at_ms, node, severity, message)).collect();
+        Self { batch, handles, lines }
+    }
+}
+
 impl BatchBuilder {
     /// An empty window of so many minutes that ends at [`NOW_MS`].
     pub fn minutes(minutes: i64) -> Self {
