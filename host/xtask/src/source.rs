@@ -17,7 +17,9 @@ const RECIPE: &str = "wasm32-unknown-unknown component 1";
 pub(crate) fn hash(layout: &Layout, folder: &Path) -> Result<String, Failure> {
     let plugins = layout.plugins();
     let mut files = vec![plugins.join("Cargo.toml"), plugins.join("Cargo.lock")];
-    for root in [folder.to_path_buf(), plugins.join("sdk"), layout.root().join("wit")] {
+    // Crates that lie together in one folder may share files there.
+    let below = folder.ancestors().find(|ancestor| ancestor.parent() == Some(&plugins)).unwrap_or(folder);
+    for root in [below.to_path_buf(), plugins.join("sdk"), layout.root().join("wit")] {
         collect(&root, &mut files)?;
     }
     files.sort();
