@@ -18,6 +18,8 @@ mod reader;
 mod ring;
 mod snapshot;
 mod tail;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use config::{KafkaConfig, KafkaError};
 #[cfg(feature = "mock")]
