@@ -14,8 +14,6 @@ const TREND_MS: i64 = 300_000;
 const RESTLESS_MS: i64 = 900_000;
 /// What a rebalance counts that a deploy or scaling explains.
 const EXPECTED: f64 = 0.4;
-/// Newest readings that decide what holds now.
-const NEWEST: usize = 5;
 
 /// Backlog and throughput of one group.
 pub(crate) struct Pulse<'a> {
@@ -131,10 +129,10 @@ fn status(view: &View<'_>, group: NodeRef<'_>) -> Option<Finding> {
 }
 
 /// Members that left: too few consumers remain. Which one is gone, its own scrapes say.
-fn members(view: &View<'_>, group: NodeRef<'_>) -> Vec<Finding> {
-    let Some(series) = view.signal(group, "kafka.consumer_group.members") else { return vec![] };
+fn members(view: &View<'_>, group: NodeRef<'_>) -> Option<Finding> {
+    let series = view.signal(group, "kafka.consumer_group.members")?;
     let rules = Rules { far: 3.0, ..Rules::default().floor(0.25) };
-    let Some(change) = series.compare(&rules, Direction::Down) else { return vec![] };
+    let change = series.compare(&rules, Direction::Down)?;
     let lost = if change.past() > 0.0 { 1.0 - change.level() / change.past() } else { 0.0 };
     let still = change.seen.onset.is_some() && change.seen.lasts;
     let score = if still { 0.3 + 0.6 * ramp(lost, 0.1, 0.5) } else { 0.0 };
@@ -145,31 +143,7 @@ fn members(view: &View<'_>, group: NodeRef<'_>) -> Vec<Finding> {
         (false, None) => format!("{now} members, as before"),
     };
     let finding = Finding::about(&series).class("consumer.too-few").score(score).magnitude(change.seen.magnitude);
-    let mut findings = vec![finding.since(change.onset_ms()).saw(change.level(), change.past()).says(statement)];
-    findings.extend(view.of_kind("instance").filter_map(|instance| gone(view, instance, still)));
-    findings
-}
-
-/// An instance that does not answer its scrapes any more. One that pauses for collections misses some, not all.
-fn gone(view: &View<'_>, instance: NodeRef<'_>, members_left: bool) -> Option<Finding> {
-    let up = view.signal(instance, "scrape.up")?;
-    let newest = &up.values[up.values.len().saturating_sub(NEWEST)..];
-    let is_gone = stats::count(newest) > 0 && stats::max(newest) < 0.5 && stats::max(up.values) > 0.5;
-    if !is_gone {
-        return None;
-    }
-    let since = up.readings().filter(|(_, value)| *value > 0.5).last().map(|(time, _)| time + up.step_ms);
-    let score = if members_left { 0.85 } else { 0.5 };
-    let statement = "has not answered its scrapes since then, and stays away";
-    Some(
-        Finding::about(&up)
-            .class("consumer.crash")
-            .score(score)
-            .magnitude(-100.0)
-            .since(since)
-            .saw(0.0, 1.0)
-            .says(statement),
-    )
+    Some(finding.since(change.onset_ms()).saw(change.level(), change.past()).says(statement))
 }
 
 /// Each step of the generation is a rebalance, during which nobody works under an eager assignor.

@@ -99,8 +99,10 @@ impl Scorer for KafkaLag {
             findings.extend(group::findings(&self.config, view, pulse));
             findings.extend(partitions::findings(&self.config, view, pulse));
         }
+        let has_left = |finding: &&Finding| finding.class == "consumer.too-few" && finding.score > 0.0;
+        let left = findings.iter().filter(has_left).map(|finding| finding.node).collect();
         findings.extend(load::findings(&self.config, view, &pulses));
-        findings.extend(processing::findings(&self.config, view));
+        findings.extend(processing::findings(&self.config, view, &left));
         Ok(findings)
     }
 }

@@ -2,6 +2,8 @@
 //! a pause is in it as well. So its score is capped, and whether something below explains it is the ranker's question.
 //! When most instances of a service are slow it is about the service, else about the instance.
 
+use std::collections::BTreeSet;
+
 use lagdoctor_sdk::stats::{self, Direction, Rules};
 use lagdoctor_sdk::words::seconds;
 use lagdoctor_sdk::{Change, Finding, NodeRef, View, ramp};
@@ -17,8 +19,14 @@ const SLOW: f64 = 0.25;
 /// Seconds since the last poll at which Kafka evicts a consumer.
 const EVICTED_S: f64 = 300.0;
 
-/// What is to be said about services and their instances.
-pub(crate) fn findings(config: &Config, view: &View<'_>) -> Vec<Finding> {
+/// Newest readings that decide whether an instance is gone.
+const NEWEST: usize = 5;
+/// What an instance says that answers no scrape: with a member less in its group, and without, when only its exporter
+/// may be gone.
+const GONE: (f64, f64) = (0.85, 0.5);
+
+/// What is to be said about services and their instances. `left` are groups, by handle, that have lost members.
+pub(crate) fn findings(config: &Config, view: &View<'_>, left: &BTreeSet<u32>) -> Vec<Finding> {
     let mut findings = vec![];
     for service in view.of_kind("service") {
         let instances = view.dependencies(service).map(|(node, _)| node).filter(|node| node.kind == "instance");
@@ -28,6 +36,7 @@ pub(crate) fn findings(config: &Config, view: &View<'_>) -> Vec<Finding> {
     }
     for instance in view.of_kind("instance") {
         findings.extend(stuck(config, view, instance));
+        findings.extend(gone(view, instance, left));
         let has_service = view.dependents(instance).any(|(node, _)| node.kind == "service");
         if let Some(time) = time_per_record(view, instance).filter(|_| !has_service) {
             findings.push(about(config, instance, &time));
@@ -109,4 +118,20 @@ fn stuck(config: &Config, view: &View<'_>, instance: NodeRef<'_>) -> Option<Find
     let began = series.last_ms().map(|time| time - (last * 1_000.0) as i64).filter(|_| score > 0.0);
     let finding = Finding::about(&series).class("consumer.stuck").score(score).magnitude(past.deviations(last));
     Some(finding.since(began).saw(last, past.centre).says(statement))
+}
+
+/// An instance that does not answer its scrapes any more. One that pauses for collections misses some, not all.
+fn gone(view: &View<'_>, instance: NodeRef<'_>, left: &BTreeSet<u32>) -> Option<Finding> {
+    let up = view.signal(instance, "scrape.up")?;
+    let newest = &up.values[up.values.len().saturating_sub(NEWEST)..];
+    let is_gone = stats::count(newest) > 0 && stats::max(newest) < 0.5 && stats::max(up.values) > 0.5;
+    if !is_gone {
+        return None;
+    }
+    let services = view.dependents(instance).map(|(node, _)| node).filter(|node| node.kind == "service");
+    let has_left = services.flat_map(|service| view.dependents(service)).any(|(group, _)| left.contains(&group.handle));
+    let since = up.readings().filter(|(_, value)| *value > 0.5).last().map(|(time, _)| time + up.step_ms);
+    let finding = Finding::about(&up).class("consumer.crash").score(if has_left { GONE.0 } else { GONE.1 });
+    let statement = "has not answered its scrapes since then, and stays away";
+    Some(finding.magnitude(-100.0).since(since).saw(0.0, 1.0).says(statement))
 }

@@ -21,18 +21,6 @@ pub struct BatchBuilder {
     lines: Vec<(i64, u32, u8, String)>,
 }
 
-/// Goes on from a batch, after something in it was changed by hand.
-impl From<Batch> for BatchBuilder {
-    fn from(mut batch: Batch) -> Self {
-        let handles = (0..).zip(&batch.nodes).map(|(handle, node)| (node.id.clone(), handle)).collect();
-        let logs = &mut batch.logs;
-        let places = logs.at_ms.drain(..).zip(logs.node.drain(..)).zip(logs.severity.drain(..));
-        let lines = places.zip(logs.message.drain(..));
-        let lines = lines.map(|(((at_ms, node), severity), message)| (at_ms, node, severity, message)).collect();
-        Self { batch, handles, lines }
-    }
-}
-
 impl BatchBuilder {
     /// An empty window of so many minutes that ends at [`NOW_MS`].
     pub fn minutes(minutes: i64) -> Self {
@@ -92,17 +80,25 @@ impl BatchBuilder {
         self.labelled(node, signal, &[], value)
     }
 
-    /// Adds a series with labels.
+    /// Adds a series with labels. It takes the place of one with the same node, signal and labels.
     #[must_use]
     pub fn labelled(mut self, node: &str, signal: &str, labels: &[(&str, &str)], value: impl Fn(f64) -> f64) -> Self {
         let node = self.node(node);
+        let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let is_it = |series: &&Series| series.node == node && series.signal == signal && series.labels == labels;
         let count = (self.batch.now_ms - self.batch.start_ms) / STEP_MS + 1;
+        let values = (0..count).map(|index| value((index * STEP_MS) as f64 / 60_000.0));
+        if let Some(there) = self.batch.series.iter().find(is_it) {
+            let first = there.first as usize;
+            self.batch.values[first..].iter_mut().zip(values).for_each(|(old, new)| *old = new);
+            return self;
+        }
         let first = u32::try_from(self.batch.values.len()).unwrap_or(u32::MAX);
-        self.batch.values.extend((0..count).map(|index| value((index * STEP_MS) as f64 / 60_000.0)));
+        self.batch.values.extend(values);
         self.batch.series.push(Series {
             node,
             signal: signal.to_owned(),
-            labels: labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            labels,
             start_ms: self.batch.start_ms,
             step_ms: STEP_MS,
             first,
