@@ -73,6 +73,14 @@ impl<'a> Call<'a> {
         Err(CallError { plugin: self.plugin.to_owned(), kind, statement })
     }
 
+    /// Whether this error is a trap or a limit, rather than something about the component as such.
+    pub(crate) fn is_stopped_by(&self, error: &wasmtime::Error) -> bool {
+        error.is::<Trap>()
+            || error.is::<DeadlineExceeded>()
+            || error.is::<wasmtime::PoolConcurrencyLimitError>()
+            || self.store.data().limiter.denied
+    }
+
     /// The guest said itself what went wrong.
     fn said(&self, error: &types::PluginError) -> (FailureKind, String) {
         let (code, message) = plugin_error(error, self.limits);

@@ -149,3 +149,30 @@ impl Drop for Ticker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{InProcess, ok};
+
+    #[test]
+    fn the_last_of_a_host_and_its_clones_ends_the_ticker() {
+        let transport = Arc::new(InProcess::new(|_: &crate::HttpRequest| Ok(ok(""))));
+        let host = Host::new(HostOptions::new(transport)).unwrap();
+        // The thread holds the engine for as long as it runs.
+        let engine = host.shared.engine.weak();
+        let clone = host.clone();
+        drop(host);
+        assert!(engine.upgrade().is_some());
+        drop(clone);
+        assert!(engine.upgrade().is_none());
+    }
+
+    #[test]
+    fn a_pool_that_does_not_fit_is_an_error_and_names_its_size() {
+        let transport = Arc::new(InProcess::new(|_: &crate::HttpRequest| Ok(ok(""))));
+        let limits = Limits { memory_bytes: 1 << 46, ..Limits::default() };
+        let error = Host::new(HostOptions { transport, limits }).err().map(|error| error.to_string()).unwrap();
+        assert!(error.contains("lower `memory_bytes`"), "{error}");
+    }
+}

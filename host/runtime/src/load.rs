@@ -55,8 +55,7 @@ impl Host {
                 "the program is ending".to_owned()
             },
         })??;
-        let claim = self.describe(&source_name, &prepared).await;
-        let claim = claim.map_err(|error| LoadError::Describe { source_name: source_name.clone(), error })?;
+        let claim = self.describe(&source_name, world, &prepared).await?;
         let manifest =
             claim.check().map_err(|reason| LoadError::Manifest { source_name: source_name.clone(), reason })?;
         let size = wasm.len();
@@ -64,15 +63,19 @@ impl Host {
         Ok(Plugin::new(Parts { shared, source: source_name, manifest, world, digest, imports, size, prepared }))
     }
 
-    async fn describe(&self, source: &str, prepared: &Prepared) -> Result<Claim, crate::CallError> {
+    async fn describe(&self, source: &str, world: World, prepared: &Prepared) -> Result<Claim, LoadError> {
         let limits = &self.shared.limits;
+        let failed = |error| LoadError::Describe { source_name: source.to_owned(), error };
         let state = State::new(source, limits, Timestamp::EPOCH, None);
-        let mut call = Call::open(&self.shared, source, limits, state, "describing itself".to_owned()).await?;
+        let call = Call::open(&self.shared, source, limits, state, "describing itself".to_owned()).await;
+        let mut call = call.map_err(failed)?;
+        let mut has_begun = false;
         let outcome = {
-            let store = &mut call.store;
+            let (store, has_begun) = (&mut call.store, &mut has_begun);
             macro_rules! describe {
                 ($pre:ident) => {{
                     let guest = $pre.instantiate_async(&mut *store).await?;
+                    *has_begun = true;
                     guest.lagdoctor_plugin_lifecycle().call_describe(&mut *store).await
                 }};
             }
@@ -87,7 +90,15 @@ impl Host {
             };
             tokio::time::timeout(call.time_left, Box::pin(work)).await
         };
-        call.settle(outcome.map(|answer| answer.map(Ok))).map(claim)
+        // Wasmtime compares the types of exports when it makes the first instance. An instance that fell for another
+        // reason has trapped, or met a limit.
+        if let (false, Ok(Err(error))) = (has_begun, &outcome)
+            && !call.is_stopped_by(error)
+        {
+            let reason = clean(&format!("{error:#}"), 600);
+            return Err(LoadError::Types { source_name: source.to_owned(), world, reason });
+        }
+        call.settle(outcome.map(|answer| answer.map(Ok))).map(claim).map_err(failed)
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn signals() -> Signals {
         topology,
         series: vec![
             series(key("group:fulfilment", "kafka.consumer_group.lag"), &[0, 15, 30, 45, 60]),
-            series(key("jvm:fulfilment-0", "jvm.gc.pause"), &[15, 30, 60]),
+            series(key("jvm:fulfilment-0", "jvm.gc.overhead"), &[15, 30, 60]),
         ],
         logs,
         events: vec![deploy],

@@ -42,7 +42,7 @@ fn forecast(
     if !ascend || !levels.iter().any(|level| (level - 0.5).abs() < 1e-9) {
         return Err(broken("has levels that do not ascend from 0 to 1 with 0.5 among them"));
     }
-    if given.values.is_empty() || given.values.len() % levels.len() != 0 {
+    if given.values.is_empty() || !given.values.len().is_multiple_of(levels.len()) {
         return Err(broken("does not have one value for each level and time"));
     }
     if given.values.len() > reader.limits.output_values {

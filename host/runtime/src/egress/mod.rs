@@ -3,6 +3,7 @@
 //! handed a request that the policy has not let pass.
 
 pub(crate) mod address;
+mod form;
 mod network;
 mod pattern;
 pub(crate) mod policy;

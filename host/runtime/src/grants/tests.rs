@@ -1,1 +1,159 @@
+use super::*;
+use crate::testing::asking;
+use proptest::prelude::*;
+use serde_json::json;
+use url::Url;
 
+fn rules(rules: &[&str]) -> Vec<GrantRule> {
+    rules.iter().map(|rule| rule.parse().unwrap()).collect()
+}
+
+/// How far `method` may go to `url`, when the plugin asks for this and the operator allows that.
+fn check(asks: &[&str], allows: &[&str], method: &str, url: &str) -> Option<Reach> {
+    let config = json!({ "url": "http://prometheus:9090/base", "nested": { "urls": ["https://a.example", "https://b.example"] } });
+    let grants = Grants::new(&asking(asks), &config, &rules(allows)).unwrap();
+    grants.reach(method, &Url::parse(url).unwrap())
+}
+
+#[test]
+fn a_request_passes_when_both_sides_name_its_host() {
+    let (ask, allow) = (&["http https://a.example"][..], &["http https://a.example"][..]);
+    assert_eq!(check(ask, allow, "GET", "https://a.example/x"), Some(Reach::Public));
+    assert_eq!(check(ask, &[], "GET", "https://a.example/x"), None);
+    assert_eq!(check(&[], allow, "GET", "https://a.example/x"), None);
+    assert_eq!(check(ask, &["http https://b.example"], "GET", "https://a.example/x"), None);
+    assert_eq!(check(&["http https://*"], allow, "GET", "https://b.example/x"), None);
+    assert_eq!(check(ask, &["http https://*"], "GET", "https://b.example/x"), None);
+    assert_eq!(
+        check(&["http https://*"], &["http https://*.example"], "GET", "https://b.example/x"),
+        Some(Reach::Public)
+    );
+}
+
+#[test]
+fn methods_beyond_get_and_post_are_granted_one_by_one() {
+    let ask = &["http https://a.example"][..];
+    assert_eq!(check(ask, &["http https://a.example"], "DELETE", "https://a.example/"), None);
+    let allow = &["http https://a.example methods=DELETE,PUT"][..];
+    assert_eq!(check(ask, allow, "DELETE", "https://a.example/"), Some(Reach::Public));
+    assert_eq!(check(ask, allow, "POST", "https://a.example/"), Some(Reach::Public));
+    assert_eq!(check(ask, allow, "PATCH", "https://a.example/"), None);
+}
+
+#[test]
+fn a_url_in_the_config_counts_only_when_the_operators_grants_allow_it() {
+    let ask = &["http config:url"][..];
+    assert_eq!(check(ask, &[], "GET", "http://prometheus:9090/api"), None);
+    assert_eq!(check(ask, &["http http://prometheus"], "GET", "http://prometheus:9090/api"), None);
+    let allow = &["http http://prometheus:9090 private"][..];
+    assert_eq!(check(ask, allow, "GET", "http://prometheus:9090/api"), Some(Reach::Private));
+    let nested = &["http config:nested.urls"][..];
+    assert_eq!(check(nested, &["http https://*.example"], "GET", "https://b.example/"), Some(Reach::Public));
+    assert_eq!(check(&["http config:missing"], &["http https://*"], "GET", "https://b.example/"), None);
+}
+
+#[test]
+fn the_rules_from_a_config_name_its_hosts_and_secrets_and_nothing_else() {
+    let manifest =
+        asking(&["http config:url", "secret config:token", "http https://fixed.example", "http config:missing"]);
+    let config = json!({ "url": "http://10.0.0.7:9090/prom", "token": "prom-token", "other": "https://evil.example" });
+    let rules: Vec<String> = GrantRule::from_config(&manifest, &config).iter().map(ToString::to_string).collect();
+    assert_eq!(rules, ["http http://10.0.0.7:9090 private", "secret prom-token private"]);
+}
+
+#[test]
+fn a_config_field_that_holds_no_url_is_named() {
+    for (url, why) in [("prometheus:9090", "scheme"), ("http://user:pass@a.example", "secret"), ("", "relative")] {
+        let (field, reason) = Grants::new(&asking(&["http config:url"]), &json!({ "url": url }), &[]).unwrap_err();
+        assert_eq!(field, "url");
+        assert!(reason.contains(why), "{url}: {reason}");
+    }
+}
+
+#[test]
+fn what_no_rule_allows_is_told_with_what_the_field_holds() {
+    let manifest = asking(&["http config:url", "secret config:token", "signals jvm.", "http https://ok.example"]);
+    let config = json!({ "url": "https://prom.example", "token": "t0ken" });
+    let grants = Grants::new(&manifest, &config, &rules(&["http https://ok.example"])).unwrap();
+    let denied: Vec<String> = grants.denied().iter().map(|ask| format!("{} {}", ask.kind, ask.value)).collect();
+    assert_eq!(denied, ["http https://prom.example", "secret t0ken", "signals jvm."]);
+}
+
+#[test]
+fn a_collector_emits_what_it_lists_and_the_operator_believes() {
+    let mut manifest = asking(&["signals jvm."]);
+    manifest.signals = vec!["kafka.".into()];
+    let emits = |allows: &[&str], signal| Grants::new(&manifest, &json!({}), &rules(allows)).unwrap().may_emit(signal);
+    assert!(emits(&["signals jvm."], "jvm.gc.count"));
+    assert!(!emits(&["signals jvm."], "kafka.consumer_group.lag"));
+    assert!(emits(&["signals kafka.consumer_group.lag"], "kafka.consumer_group.lag"));
+    assert!(!emits(&["signals kafka.consumer_group.lag"], "kafka.consumer_group.lag2"));
+    assert!(!emits(&[], "jvm.gc.count"));
+    assert!(!emits(&["signals *"], "db.lock.waits"));
+}
+
+#[test]
+fn a_secret_is_granted_by_its_name() {
+    let of = |allows: &[&str]| {
+        let grants = Grants::new(&asking(&["secret hook"]), &json!({}), &rules(allows)).unwrap();
+        (grants.secret("hook"), grants.secret("other"))
+    };
+    assert_eq!(of(&[]), (None, None));
+    assert_eq!(of(&["secret hook", "secret other"]), (Some(Reach::Public), None));
+    assert_eq!(of(&["secret hook private"]), (Some(Reach::Private), None));
+}
+
+#[test]
+fn a_rule_reads_back_as_it_prints() {
+    for text in [
+        "http https://a.example",
+        "http http://10.0.0.1:9090 private methods=DELETE,PUT",
+        "secret slack-hook private",
+        "signals kafka.",
+        "signals *",
+    ] {
+        let rule: GrantRule = text.parse().unwrap();
+        assert_eq!(rule.to_string(), text);
+        assert_eq!(serde_json::from_value::<GrantRule>(json!(text)).unwrap(), rule);
+    }
+}
+
+#[test]
+fn a_rule_that_would_open_too_much_or_nothing_is_refused() {
+    for text in [
+        "",
+        "http",
+        "files /etc",
+        "http a.example",
+        "http https://a.example/path",
+        "http https://* private",
+        "http https://*.corp private",
+        "signals jvm. private",
+        "http https://a.example public",
+        "http https://a.example methods=",
+        "http https://a.example methods=get",
+        "http https://a.example methods=CONNECT",
+        "secret a methods=PUT",
+        "signals j*",
+        "secret",
+    ] {
+        assert!(text.parse::<GrantRule>().is_err(), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_grant_reaches_further_than_the_rule_or_the_ask(
+        ask in "https?://(\\*|\\*\\.t|[ab]\\.t)", allow in "https?://(\\*|\\*\\.t|[ab]\\.t)(:\\*)?", url in "https?://[abc]\\.t(:81)?/"
+    ) {
+        let grants = Grants::new(&asking(&[&format!("http {ask}")]), &json!({}), &rules(&[&format!("http {allow}")])).unwrap();
+        let url = Url::parse(&url).unwrap();
+        let both = [&ask, &allow].iter().all(|pattern| HttpPattern::parse(pattern).unwrap().covers(&url));
+        prop_assert_eq!(grants.reach("GET", &url).is_some(), both);
+    }
+
+    #[test]
+    fn no_text_breaks_the_rule_parser(text in "(http|secret|signals)? ?[ -~]{0,30}") {
+        let _ = text.parse::<GrantRule>();
+    }
+}
