@@ -12,7 +12,7 @@ use super::value;
 /// A bracket or quote after which private values stand.
 static OPENINGS: LazyLock<Regex> = LazyLock::new(|| {
     regex(concat!(
-        r"(?i-u)(?:\bkey \((?u-i:[^()]*)\)=|\bfailing row contains ?|\bvalues ?|\bpayload ?[=:] ?)(?P<bracket>[(\[{])",
+        r"(?i-u)(?:\bkey \((?u-i:[^()]*)\)=|\bfailing row contains ?|\b(?-i:VALUES) ?|\bpayload ?[=:] ?)(?P<bracket>[(\[{])",
         r"|\bduplicate entry (?P<quote>'|\x22)",
         r"|\b(?:consumer|producer)record(?P<record>\()",
         r"|\b(?P<sql>select\b(?u-i:.*?)\bfrom|insert into|update [a-z0-9_.`\x22]+ set|delete from)\b",

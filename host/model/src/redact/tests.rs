@@ -71,6 +71,7 @@ fn the_wording_of_virtual_machines_pools_and_databases_stays() {
         "user not found; order by created_at; in order to retry; account is locked; User: not authorized",
         "password authentication failed (using password: YES); token expired; bearer authentication failed; Invalid token: expected",
         "std::io::Error at foo::bar::baz, [0:0] ::1 fe80::1 12:34:56 10.1.2.3 192.168.1.1:3306 127.0.0.1 v1.2.3.4",
+        "not as many times as values (2 times, 3 values)",
         "deployment user-api-7d9f8c6b5-x2x1p scaled from 3 to 4, pods order-svc-5f7d9c4b8-abcde ready",
         "1700000000000 1700000000000123 1700000000000123456 48211 2024-01-15 00000000000000048211.log",
     ]);
