@@ -1,0 +1,11 @@
+//! The files of a bundle.
+
+pub(crate) const HEADER: &str = "bundle.toml";
+pub(crate) const TOPOLOGY: &str = "topology.json";
+pub(crate) const SERIES: &str = "series.ndjson";
+pub(crate) const HISTORY: &str = "history.ndjson";
+pub(crate) const LOGS: &str = "logs.ndjson";
+pub(crate) const EVENTS: &str = "events.ndjson";
+
+/// All of them.
+pub(crate) const ALL: [&str; 6] = [HEADER, TOPOLOGY, SERIES, HISTORY, LOGS, EVENTS];
