@@ -61,7 +61,7 @@ impl<'a> Call<'a> {
 
     /// What the job gave, or how it failed.
     pub(crate) fn settle<T>(
-        self,
+        mut self,
         outcome: Result<wasmtime::Result<Result<T, types::PluginError>>, Elapsed>,
     ) -> Result<T, CallError> {
         let (kind, statement) = match outcome {
@@ -82,8 +82,9 @@ impl<'a> Call<'a> {
     }
 
     /// The guest said itself what went wrong.
-    fn said(&self, error: &types::PluginError) -> (FailureKind, String) {
+    fn said(&mut self, error: &types::PluginError) -> (FailureKind, String) {
         let (code, message) = plugin_error(error, self.limits);
+        let message = self.store.data_mut().redact(&message);
         let (plugin, job) = (self.plugin, &self.job);
         let denied: Vec<&str> = self.store.data().session.iter().flat_map(Session::denied).collect();
         let denied = if denied.is_empty() { String::new() } else { format!(" ({})", denied.join("; ")) };
@@ -206,6 +207,7 @@ impl Bound {
         let wit = shown.wit.clone();
         let given = job!(self, call, Scorer, |guest, store| guest.lagdoctor_plugin_scoring().call_score(store, &wit));
         let mut reader = self.reader();
+        reader.classes = Some(&self.plugin.manifest().classes);
         let findings = findings::findings(&mut reader, &shown, given);
         shown.note(reader.gaps());
         findings.map_err(|broken| self.broke_contract(&job, &broken))

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use lagdoctor_model::Redactor;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -356,6 +357,12 @@ impl Grants {
     pub fn may_emit(&self, signal: &str) -> bool {
         let any = |patterns: &[String]| patterns.iter().any(|pattern| SignalPattern::covers(pattern, signal));
         any(&self.signal_asks) && any(&self.signal_rules)
+    }
+
+    /// A redactor for what the plugin says, which keeps the hosts that it may reach: they are the operator's, and an
+    /// error about one of them is of no use without its name.
+    pub(crate) fn redactor(&self) -> Redactor {
+        Redactor::new(self.http_asks.iter().filter_map(HttpPattern::host).map(str::to_owned))
     }
 
     /// What it asks for and no rule allows, `config:FIELD` replaced by what the field holds.

@@ -36,8 +36,11 @@ pub struct Limits {
     pub output_items: usize,
     /// Readings of one answer, all series together; what is beyond is left out and named. Default: 2,000,000.
     pub output_values: usize,
-    /// Bytes of one sentence, message or log line of an answer; longer ones are cut. Default: 4096.
+    /// Bytes of one sentence or message of an answer; longer ones are cut. Default: 4096.
     pub output_text_bytes: usize,
+    /// Bytes of one log line that a collector read; longer ones are cut. The redactor keeps the telling parts of a stack
+    /// trace, so it is given more than what is left in the end. Default: 16 KiB.
+    pub output_log_bytes: usize,
     /// Lines that a guest may log; further ones are counted and dropped. Default: 100.
     pub log_lines: usize,
     /// Bytes that a guest may log, all lines together. Default: 16 KiB.
@@ -66,6 +69,7 @@ impl Default for Limits {
             output_items: 20_000,
             output_values: 2_000_000,
             output_text_bytes: 4096,
+            output_log_bytes: 16 << 10,
             log_lines: 100,
             log_bytes: 16 << 10,
             http_requests: 256,

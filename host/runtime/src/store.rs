@@ -1,6 +1,6 @@
 //! What belongs to one call: what it has used up, and the functions that its guest may call.
 
-use lagdoctor_model::Timestamp;
+use lagdoctor_model::{Redactor, Timestamp};
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
 use crate::bindings::{clock, http, log, types};
@@ -17,6 +17,7 @@ pub(crate) struct State {
     /// Missing while a plugin describes itself: then it reaches nothing.
     pub(crate) session: Option<Session>,
     ticks_left: u128,
+    redactor: Option<Redactor>,
 }
 
 /// The guest did not give the thread back in time. Fuel should have ended it before.
@@ -34,7 +35,15 @@ impl State {
             session,
             // One tick on top, because the first one may come at once.
             ticks_left: limits.timeout.as_millis() / TICK.as_millis() + 1,
+            redactor: None,
         }
+    }
+
+    /// What the guest says in its own words, as it may be shown.
+    pub(crate) fn redact(&mut self, text: &str) -> String {
+        let session = &self.session;
+        let new = || session.as_ref().map_or_else(Redactor::default, Session::redactor);
+        self.redactor.get_or_insert_with(new).redact(text).to_string()
     }
 
     /// A store for one call.
@@ -156,8 +165,9 @@ impl types::Host for State {}
 
 impl log::Host for State {
     fn write(&mut self, severity: u8, message: String) -> wasmtime::Result<()> {
-        let plugin = &self.plugin;
         if let Some(line) = self.log.admit(&message) {
+            let line = self.redact(&line);
+            let plugin = &self.plugin;
             match severity {
                 17.. => tracing::error!(target: "lagdoctor::plugin", plugin, "{line}"),
                 13..=16 => tracing::warn!(target: "lagdoctor::plugin", plugin, "{line}"),

@@ -8,14 +8,21 @@ fn is_obeyed(c: char) -> bool {
 
 /// The text without what terminals obey (line breaks and tabs become spaces), cut to `max_bytes` with an ellipsis.
 pub(crate) fn clean(text: &str, max_bytes: usize) -> String {
+    cut(text, max_bytes, |c| match c {
+        '\n' | '\r' | '\t' => Some(' '),
+        c => Some(c).filter(|c| !is_obeyed(*c)),
+    })
+}
+
+/// The same with its line breaks and tabs, by which the redactor tells the frames of a stack trace.
+pub(crate) fn clean_lines(text: &str, max_bytes: usize) -> String {
+    cut(text, max_bytes, |c| Some(c).filter(|c| matches!(c, '\n' | '\t') || !is_obeyed(*c)))
+}
+
+fn cut(text: &str, max_bytes: usize, keep: impl Fn(char) -> Option<char>) -> String {
     const ELLIPSIS: char = '…';
     let mut clean = String::with_capacity(text.len().min(max_bytes));
-    for c in text.chars() {
-        let c = match c {
-            '\n' | '\r' | '\t' => ' ',
-            c if is_obeyed(c) => continue,
-            c => c,
-        };
+    for c in text.chars().filter_map(keep) {
         if clean.len() + c.len_utf8() > max_bytes {
             while clean.len() + ELLIPSIS.len_utf8() > max_bytes && clean.pop().is_some() {}
             if clean.len() + ELLIPSIS.len_utf8() <= max_bytes {
@@ -36,6 +43,11 @@ mod tests {
     #[test]
     fn escape_sequences_and_direction_marks_are_gone_and_line_breaks_are_spaces() {
         assert_eq!(clean("a\u{1b}[31mb\nc\u{202e}d\u{7f}", 100), "a[31mb cd");
+    }
+
+    #[test]
+    fn a_stack_trace_keeps_its_lines() {
+        assert_eq!(clean_lines("boom\r\n\tat a\u{1b}[0m\n", 100), "boom\n\tat a[0m\n");
     }
 
     #[test]

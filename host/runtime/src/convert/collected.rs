@@ -7,7 +7,7 @@ use crate::bindings::collecting as wit;
 use crate::convert::raw::{CollectQuery, CollectedPage, RawEdge, RawEvent, RawLog, RawNode, RawSeries, Temporality};
 use crate::convert::{Broken, Reader, attributes};
 use crate::grants::Grants;
-use crate::text::clean;
+use crate::text::{clean, clean_lines};
 
 /// Longest token of a next page, in bytes.
 const MAX_TOKEN: usize = 4096;
@@ -25,8 +25,10 @@ pub(crate) fn query(query: &CollectQuery) -> wit::Query {
     }
 }
 
-/// The page that a collector gave, without what it may not emit.
+/// The page that a collector gave, without what it may not emit. Its gaps are redacted, because they may quote what the
+/// source answered; its log lines and events are not yet.
 pub(crate) fn page(reader: &mut Reader<'_>, grants: &Grants, given: wit::Page) -> Result<CollectedPage, Broken> {
+    let mut redactor = grants.redactor();
     if given.next.len() > MAX_TOKEN {
         return Err(Broken(format!("the token for the next page has more than {MAX_TOKEN} bytes")));
     }
@@ -43,7 +45,7 @@ pub(crate) fn page(reader: &mut Reader<'_>, grants: &Grants, given: wit::Page) -
         page.logs.push(RawLog {
             at,
             severity: Severity::from(given.severity),
-            message: reader.sentence(&given.message),
+            message: clean_lines(&given.message, reader.limits.output_log_bytes),
             attributes: attributes(given.attributes),
         });
     }
@@ -85,7 +87,7 @@ pub(crate) fn page(reader: &mut Reader<'_>, grants: &Grants, given: wit::Page) -
         source: reader.plugin.to_owned(),
         cause: GapCause::Unreachable,
         node: None,
-        statement: format!("{}: {}", reader.plugin, reader.sentence(&statement)),
+        statement: format!("{}: {}", reader.plugin, redactor.redact(&reader.sentence(&statement))),
     });
     page.gaps = own.collect();
     Ok(page)

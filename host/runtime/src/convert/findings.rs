@@ -88,20 +88,21 @@ fn time(ms: Option<i64>) -> Result<Option<Timestamp>, lagdoctor_model::InvalidTi
     ms.map(Timestamp::from_millis).transpose()
 }
 
-/// The class of this slug; an unknown one is noted and dropped, because the finding stands without it.
+/// The class of this slug. One that is unknown, or that the plugin did not say it would name, is noted and dropped: the
+/// finding stands without it.
 fn class(reader: &mut Reader<'_>, slug: &str) -> Option<Class> {
     if slug.is_empty() {
         return None;
     }
-    let class = Class::new(slug).ok().filter(|class| Vocabulary::bundled().class(class.as_str()).is_some());
-    if class.is_none() {
-        let slug = Reader::quoted(slug);
-        reader.note(
-            GapCause::Malformed,
-            format!("names the class {slug}, which the vocabulary does not know; it was ignored"),
-        );
+    let known = Class::new(slug).ok().filter(|class| Vocabulary::bundled().class(class.as_str()).is_some());
+    let listed = reader.classes.is_none_or(|classes| classes.iter().any(|listed| listed == slug));
+    if known.is_some() && listed {
+        return known;
     }
-    class
+    let why = if known.is_none() { "the vocabulary does not know" } else { "its manifest does not list" };
+    let slug = Reader::quoted(slug);
+    reader.note(GapCause::Malformed, format!("names the class {slug}, which {why}; it was ignored"));
+    None
 }
 
 /// Findings for a ranker, and for each its place in the list that they came from: those about nodes outside the batch

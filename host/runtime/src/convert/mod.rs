@@ -44,12 +44,14 @@ pub(crate) struct Broken(pub(crate) String);
 pub(crate) struct Reader<'a> {
     pub(crate) plugin: &'a str,
     pub(crate) limits: &'a Limits,
+    /// The classes that the plugin may name; `None` for all of the vocabulary.
+    pub(crate) classes: Option<&'a [String]>,
     gaps: BTreeMap<(GapCause, String), usize>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(plugin: &'a str, limits: &'a Limits) -> Self {
-        Self { plugin, limits, gaps: BTreeMap::new() }
+        Self { plugin, limits, classes: None, gaps: BTreeMap::new() }
     }
 
     /// Notes something that was left out. The same note twice becomes one with a count.

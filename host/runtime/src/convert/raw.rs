@@ -60,7 +60,7 @@ pub struct RawLog {
     pub at: Timestamp,
     /// How bad its writer thought it.
     pub severity: Severity,
-    /// What it says, on one line.
+    /// What it says, with its line breaks.
     pub message: String,
     /// The source's own labels.
     pub attributes: Attributes,
@@ -112,8 +112,7 @@ pub struct CollectedPage {
     pub nodes: Vec<RawNode>,
     /// Edges.
     pub edges: Vec<RawEdge>,
-    /// What the collector could not read, and what of its answer was refused: statements are the plugin's words in
-    /// part, so redact them before they are shown.
+    /// What the collector could not read, and what of its answer was refused. Redacted.
     pub gaps: Vec<Gap>,
     /// What to pass as `page` for the next page; `None` after the last one.
     pub next: Option<String>,

@@ -102,9 +102,17 @@ impl HttpPattern {
         self.scheme == url.scheme() && host_fits && port_fits
     }
 
+    /// The host, when it is about one.
+    pub(crate) fn host(&self) -> Option<&str> {
+        match &self.host {
+            HostPattern::One(host) => Some(host),
+            _ => None,
+        }
+    }
+
     /// Whether it is about one host, not about all or those below a domain.
     pub fn names_one_host(&self) -> bool {
-        matches!(self.host, HostPattern::One(_))
+        self.host().is_some()
     }
 
     /// Whether some URL is covered by both.

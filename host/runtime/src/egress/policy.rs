@@ -80,6 +80,11 @@ impl Session {
         self.denied.iter().map(String::as_str)
     }
 
+    /// A redactor for what the plugin says.
+    pub(crate) fn redactor(&self) -> lagdoctor_model::Redactor {
+        self.grants.redactor()
+    }
+
     /// Sends one request.
     pub(crate) async fn fetch(&mut self, ask: Ask) -> Result<HttpResponse, Refusal> {
         let outcome = self.try_fetch(ask).await;

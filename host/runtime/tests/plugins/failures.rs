@@ -162,6 +162,16 @@ async fn what_a_guest_says_itself_keeps_its_code() {
 }
 
 #[tokio::test]
+async fn what_a_guest_quotes_from_the_far_side_is_redacted() {
+    let guest = Guest::scorer(|image| {
+        let error = image.error("upstream", "it answered: no such user=alice, order 4711");
+        format!("i32.const {error}")
+    });
+    let error = bound(guest).await.score(&batch()).await.unwrap_err();
+    assert!(error.statement.contains("no such user=<user:1>, order <order:1>"), "{error}");
+}
+
+#[tokio::test]
 async fn a_configuration_that_the_guest_refuses_ends_the_call_before_its_job() {
     let mut guest = Guest::new("scorer", "unreachable");
     let error = guest.image.error("bad-config", "weights must add up to 1");

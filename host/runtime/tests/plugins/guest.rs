@@ -186,7 +186,7 @@ impl Guest {
             image.text("0.1.0"),
             image.text("For tests."),
             image.texts(&self.signals),
-            image.none(),
+            image.texts(&["load.burst"]),
             image.text(&self.schema),
             image.list(self.grants.len(), &grants.concat()),
             image.none(),

@@ -86,14 +86,14 @@ fn readings_beyond_the_limit_are_left_out_series_by_series() {
 }
 
 #[test]
-fn log_lines_and_events_keep_one_line_each_and_a_bad_time_costs_the_line() {
+fn a_log_line_keeps_its_breaks_for_the_redactor_and_a_bad_time_costs_the_line() {
     let log = |at_ms| wit::RawLog { at_ms, severity: 99, message: "a\nb\u{7}".into(), attributes: vec![], ext: vec![] };
     let event =
         wit::RawEvent { at_ms: 1, kind: "deploy".into(), what: "v2\r\n".into(), attributes: vec![], ext: vec![] };
     let (page, noted) =
         read(wit::Page { logs: vec![log(1), log(i64::MAX)], events: vec![event], ..nothing() }, &Limits::default());
     assert_eq!((page.logs.len(), noted.len()), (1, 1));
-    assert_eq!((page.logs[0].message.as_str(), page.logs[0].severity), ("a b", Severity::UNKNOWN));
+    assert_eq!((page.logs[0].message.as_str(), page.logs[0].severity), ("a\nb", Severity::UNKNOWN));
     assert_eq!(page.events[0].what, "v2  ");
 }
 
@@ -115,6 +115,13 @@ fn nodes_and_edges_outside_the_vocabulary_are_left_out_and_named() {
     let (page, noted) = read(given, &Limits::default());
     assert_eq!((page.nodes.len(), page.edges.len()), (1, 1));
     assert_eq!(noted.len(), 4, "{noted:?}");
+}
+
+#[test]
+fn what_a_gap_quotes_from_the_source_is_redacted() {
+    let gap = "order 4711 of alice@shop.example cannot be read".to_owned();
+    let (page, _) = read(wit::Page { gaps: vec![gap], ..nothing() }, &Limits::default());
+    assert_eq!(page.gaps[0].statement, "prom: order <order:1> of <email:1> cannot be read");
 }
 
 #[test]

@@ -86,6 +86,17 @@ fn an_unknown_class_is_dropped_and_named_and_the_finding_stays() {
 }
 
 #[test]
+fn a_class_that_the_manifest_does_not_list_is_dropped_and_named() {
+    let limits = Limits::default();
+    let mut reader = Reader::new("jvm", &limits);
+    let listed = ["db.lock".to_owned()];
+    reader.classes = Some(&listed);
+    let found = findings(&mut reader, &Batch::new(&signals()), vec![given()]).unwrap();
+    assert_eq!(found[0].class, None);
+    assert!(reader.gaps()[0].statement.contains("`jvm.gc-full`, which its manifest does not list"));
+}
+
+#[test]
 fn a_finding_on_an_unknown_signal_is_left_out_and_named() {
     for signal in ["jvm.gremlins", "", "\u{1b}[2J"] {
         let (found, gaps) = read(|given| given.signal = signal.into()).unwrap();
