@@ -93,7 +93,8 @@ pub(crate) fn findings(config: &Config, view: &View<'_>, node: NodeRef<'_>) -> V
     let trouble = if is_full { queue } else { queue * 0.5 };
 
     let held_longer = pool.held.as_ref().is_some_and(|held| held.rose(config.held_ratio));
-    let server_slower = pool.server_time.as_ref().is_some_and(|time| time.rose(config.slow_ratio));
+    // Whether the server itself became slower; `None` where nobody measures that.
+    let server_slower = pool.server_time.as_ref().map(|time| time.rose(config.slow_ratio));
     let leaks = if held_longer { 0.0 } else { ramp(pool.unexplained(), UNEXPLAINED.0, UNEXPLAINED.1) };
     let own_fault = if held_longer { VICTIM } else { 1.0 };
 
@@ -103,10 +104,13 @@ pub(crate) fn findings(config: &Config, view: &View<'_>, node: NodeRef<'_>) -> V
     };
     let words = statement(&pool, queue);
     let because = match (held_longer, server_slower) {
-        (true, true) => "; connections are held longer because the server is slower, a larger pool would only add load",
-        (true, false) => {
+        (true, Some(true)) => {
+            "; connections are held longer because the server is slower, a larger pool would only add load"
+        }
+        (true, Some(false)) => {
             "; connections are held longer although the server is not slower, so the delay is on the client's side"
         }
+        (true, None) => "; connections are held longer, and the server's own time is not measured",
         (false, _) if queue >= 0.1 => "; each connection is held as long as before",
         (false, _) => "",
     };
@@ -122,15 +126,18 @@ pub(crate) fn findings(config: &Config, view: &View<'_>, node: NodeRef<'_>) -> V
 }
 
 /// How long connections are held. It names no class: the pool does not make it.
-fn held_time(config: &Config, held: &Change<'_>, server_slower: bool, queue: f64) -> Finding {
+fn held_time(config: &Config, held: &Change<'_>, server_slower: Option<bool>, queue: f64) -> Finding {
     let score = held.score_of_growth(config.held_ratio, config.held_ratio * 2.0).max(0.0);
     let (now, was) = (seconds(held.level()), seconds(held.past()));
     let statement = match (score >= 0.1, server_slower) {
         (false, _) => format!("a connection is held {now}, as before ({was})"),
-        (true, true) => format!("a connection is held {now} instead of {was}, as the server's statements take longer"),
-        (true, false) => {
+        (true, Some(true)) => {
+            format!("a connection is held {now} instead of {was}, as the server's statements take longer")
+        }
+        (true, Some(false)) => {
             format!("a connection is held {now} instead of {was}, but the server's statements do not take longer")
         }
+        (true, None) => format!("a connection is held {now} instead of {was}; the server's own time is not measured"),
     };
     let finding = Finding::about(&held.series).score(score).magnitude(held.seen.magnitude).since(held.onset_ms());
     let said = if queue >= 0.1 && score >= 0.1 { format!("{statement}; threads wait for one") } else { statement };

@@ -8,7 +8,8 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct NoConfig {}
 
-/// Declares a configuration of numbers, each with what it means, its default and its range. Gives a struct with
+/// Declares a configuration of numbers, each with what it means (no quotation marks: it becomes part of the schema), its
+/// default and its range. Gives a struct with
 /// `Default`, `Deserialize` and the constant `SCHEMA`.
 ///
 /// ```
