@@ -114,6 +114,11 @@ impl Connector {
         self.make(self.base.clone().set("isolation.level", "read_uncommitted"))
     }
 
+    /// For asking how far [`Connector::for_reading`] can get: an open transaction ends the log for it.
+    pub(crate) fn for_asking_readers(&self) -> Result<Handle, KafkaError> {
+        self.make(self.base.clone().set("isolation.level", "read_committed"))
+    }
+
     /// For reading `__consumer_offsets` by assignment. Offsets that a transaction took back were never committed.
     ///
     /// librdkafka assigns nothing without a group; it only asks who would coordinate this one, and never joins it.

@@ -26,6 +26,9 @@ use crate::{KafkaConfig, KafkaError, Snapshot};
 /// After being refused `__consumer_offsets`, so many reads pass before it is tried again.
 const RETRY_AFTER: u32 = 20;
 
+/// For so many groups it is remembered whether a pattern matches.
+const MOST_NAMES: usize = 100_000;
+
 /// Where commits come from.
 enum Source {
     /// From `__consumer_offsets`.
@@ -178,7 +181,13 @@ impl LagReader {
                         let group = record.group();
                         let wants = match wanted.get(group) {
                             Some(wants) => *wants,
-                            None => *wanted.entry(group.to_owned()).or_insert(patterns.wants_group(group)),
+                            None => {
+                                // Groups with names made up for one use come and go for ever.
+                                if wanted.len() >= MOST_NAMES {
+                                    wanted.clear();
+                                }
+                                *wanted.entry(group.to_owned()).or_insert(patterns.wants_group(group))
+                            }
                         };
                         if wants {
                             book.apply(record, sequence);

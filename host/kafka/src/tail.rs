@@ -5,7 +5,7 @@
 //! The past matters because the topic is compacted: what it still holds is the last word on each key, such as the
 //! members of a group that has not rebalanced for weeks. Start at [`Tail::open`] and [`Tail::read`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use lagdoctor_model::{PartitionId, Timestamp};
@@ -20,9 +20,13 @@ use crate::cluster::{Cluster, Place, list, offsets};
 /// Where group coordinators keep what they know.
 pub(crate) const TOPIC: &str = "__consumer_offsets";
 
-/// A log may end in records that are never handed out, such as transaction markers, and librdkafka says so only once.
-/// When nothing comes for this long from partitions that were at their end before, they still are.
-const GRACE: Duration = Duration::from_millis(300);
+/// A log may end in records that are never handed out: transaction markers. librdkafka says so once, without saying
+/// where, and whether something has been appended since cannot be asked. So when a partition was at its end and nothing
+/// comes for this long, it still is.
+const GRACE: Duration = Duration::from_millis(1500);
+/// The same for partitions in which that has happened before: those of groups that commit in transactions. Brokers hand
+/// out what is new at once; a little longer than a fetch may wait is long enough.
+const SHORT_GRACE: Duration = Duration::from_millis(300);
 
 /// Takes in a record: key, value and its place in its partition.
 pub(crate) type Sink<'a> = &'a mut dyn FnMut(&[u8], Option<&[u8]>, i64);
@@ -52,8 +56,28 @@ pub(crate) struct Progress {
 struct Position {
     /// The next record to come.
     next: i64,
-    /// Whether the end was reached and nothing has come since.
-    at_end: bool,
+    /// When its end was reported, if nothing has come since.
+    end_reported: Option<Instant>,
+    /// Where the log ended when nothing more was to come, though the next record was to come before that.
+    rested_at: Option<i64>,
+    /// Whether that has happened.
+    has_markers: bool,
+}
+
+impl Position {
+    fn at(next: i64) -> Self {
+        Self { next, end_reported: None, rested_at: None, has_markers: false }
+    }
+
+    /// Whether nothing more is to be expected, having waited since this moment.
+    fn rests(&self, since: Instant) -> bool {
+        let grace = if self.has_markers { SHORT_GRACE } else { GRACE };
+        self.end_reported.is_some_and(|reported| reported.max(since).elapsed() >= grace)
+    }
+
+    fn has_reached(&self, end: i64) -> bool {
+        self.next >= end || self.rested_at.is_some_and(|rested_at| rested_at >= end)
+    }
 }
 
 /// The past of the topic, up to where the tail began.
@@ -66,6 +90,9 @@ struct Past {
 /// A consumer that follows `__consumer_offsets`.
 pub(crate) struct Tail {
     handle: Handle,
+    /// Asks where the log ends. A broker answers one connection's questions in turn, so that on the other one a
+    /// question waits until the fetch before it has got something or given up.
+    asker: Handle,
     positions: BTreeMap<u32, Position>,
     past: Option<Past>,
 }
@@ -73,7 +100,12 @@ pub(crate) struct Tail {
 impl Tail {
     /// Makes a consumer that reads nothing yet: [`Tail::read`] takes in the partitions.
     pub(crate) fn open(connector: &Connector) -> Result<Self, KafkaError> {
-        Ok(Self { handle: connector.for_reading()?, positions: BTreeMap::new(), past: None })
+        Ok(Self {
+            handle: connector.for_reading()?,
+            asker: connector.for_asking_readers()?,
+            positions: BTreeMap::new(),
+            past: None,
+        })
     }
 
     /// Takes in what is new, then what is old. The news takes at most twice `timeout`, the past at most `past_budget`.
@@ -87,6 +119,7 @@ impl Tail {
     ) -> Result<Progress, Broken> {
         let timeout = connector.timeout();
         self.take_in_partitions(connector, cluster, since, timeout)?;
+        connector.drain(&self.asker);
         let behind = self.read_news(cluster, Instant::now() + timeout, sink)?;
         let partitions = cluster.partitions_of(TOPIC).count();
         let unread = partitions.saturating_sub(self.positions.len());
@@ -104,7 +137,7 @@ impl Tail {
     ) -> Result<(), Broken> {
         let ask = |partitions: Vec<PartitionId>, place, until: Instant| {
             let left = until.saturating_duration_since(Instant::now());
-            offsets(&self.handle, cluster, partitions, place, left).offsets
+            offsets(&self.asker, cluster, partitions, place, left).offsets
         };
         let deadline = Instant::now() + timeout;
         let known = |id: &PartitionId| self.positions.contains_key(&id.partition);
@@ -123,7 +156,7 @@ impl Tail {
                 until.insert(id.partition, next);
                 taken_in.push((id.clone(), *start));
             }
-            self.positions.insert(id.partition, Position { next, at_end: false });
+            self.positions.insert(id.partition, Position::at(next));
         }
         assign(&self.handle, self.positions.iter().map(|(number, at)| (PartitionId::new(TOPIC, *number), at.next)))?;
         if !taken_in.is_empty() {
@@ -141,36 +174,34 @@ impl Tail {
 
     /// Reads to where the log ends now. Gives how many partitions did not get there in time.
     fn read_news(&mut self, cluster: &Cluster, deadline: Instant, sink: Sink<'_>) -> Result<usize, Broken> {
-        // What has been fetched since the last read comes first, so that an end reported from here on is a new one.
+        // What has been fetched since the last read comes first; it may be all that is new.
         while Instant::now() < deadline && self.poll(Duration::ZERO, sink)?.is_some() {}
         let asked = self.positions.keys().map(|number| PartitionId::new(TOPIC, *number));
         let left = deadline.saturating_duration_since(Instant::now());
-        let ends: BTreeMap<u32, i64> = offsets(&self.handle, cluster, asked, Place::End, left)
+        let ends: BTreeMap<u32, i64> = offsets(&self.asker, cluster, asked, Place::End, left)
             .offsets
             .into_iter()
             .map(|(id, end)| (id.partition, end))
             .collect();
-        let resting: BTreeSet<u32> =
-            self.positions.iter().filter(|(_, at)| at.at_end).map(|(number, _)| *number).collect();
-        for at in self.positions.values_mut() {
-            at.at_end = false;
-        }
-        let there = |number: &u32, at: &Position| at.at_end || ends.get(number).is_some_and(|end| at.next >= *end);
-        let mut quiet_since = Instant::now();
+        let asked_at = Instant::now();
         loop {
-            let left: Vec<u32> =
-                self.positions.iter().filter(|(number, at)| !there(number, at)).map(|(number, _)| *number).collect();
-            let now = Instant::now();
-            let quiet = now.saturating_duration_since(quiet_since) >= GRACE;
-            if left.is_empty() || now >= deadline || (quiet && left.iter().all(|number| resting.contains(number))) {
-                for (number, at) in &mut self.positions {
-                    at.at_end |= resting.contains(number) && ends.get(number).is_some_and(|end| at.next < *end);
+            let mut behind = 0;
+            for (number, position) in &mut self.positions {
+                match ends.get(number) {
+                    Some(end) if position.has_reached(*end) => {}
+                    Some(end) if position.rests(asked_at) => {
+                        position.rested_at = Some(*end);
+                        position.has_markers = true;
+                    }
+                    _ => behind += 1,
                 }
-                return Ok(left.iter().filter(|number| !resting.contains(number)).count());
+            }
+            let now = Instant::now();
+            if behind == 0 || now >= deadline {
+                return Ok(behind);
             }
             let patience = deadline.saturating_duration_since(now).min(Duration::from_millis(50));
             if self.poll(patience, sink)?.is_some() {
-                quiet_since = Instant::now();
                 // What has come is taken in at once; whether that was all is asked afterwards.
                 while Instant::now() < deadline && self.poll(Duration::ZERO, sink)?.is_some() {}
             }
@@ -184,15 +215,17 @@ impl Tail {
             Some(Ok(message)) => {
                 if let Ok(number) = u32::try_from(message.partition()) {
                     let next = message.offset().saturating_add(1);
-                    let at = self.positions.entry(number).or_insert(Position { next, at_end: false });
-                    *at = Position { next: next.max(at.next), at_end: false };
+                    let position = self.positions.entry(number).or_insert(Position::at(next));
+                    position.next = position.next.max(next);
+                    position.end_reported = None;
                 }
                 take_in(&message, sink);
                 Ok(Some(()))
             }
             Some(Err(Native::PartitionEOF(number))) => {
-                if let Some(at) = u32::try_from(number).ok().and_then(|number| self.positions.get_mut(&number)) {
-                    at.at_end = true;
+                let number = u32::try_from(number).ok();
+                if let Some(position) = number.and_then(|number| self.positions.get_mut(&number)) {
+                    position.end_reported = Some(Instant::now());
                 }
                 Ok(Some(()))
             }

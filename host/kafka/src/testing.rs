@@ -17,7 +17,7 @@ use lagdoctor_model::PartitionId;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-pub use clients::RealConsumer;
+pub use clients::{RealConsumer, Transaction};
 
 /// A broker on two cores starts within ten seconds; whoever waits longer than this waits for nothing.
 const PATIENCE: Duration = Duration::from_secs(90);

@@ -52,6 +52,14 @@ fn member(id: &str, partitions: &[PartitionId]) -> Member {
 }
 
 #[test]
+fn a_reader_and_its_cluster_can_be_handed_to_another_thread() {
+    fn check<T: Send + 'static>() {}
+    check::<LagReader>();
+    check::<MockKafka>();
+    check::<Snapshot>();
+}
+
+#[test]
 fn lag_is_how_far_the_log_has_grown_past_the_commit() {
     let mut kafka = kafka();
     kafka.advance(&orders(0), Offset(1000)).unwrap();

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use lagdoctor_kafka::testing::{RealConsumer, RealKafka, RealKafkaError};
+use lagdoctor_kafka::testing::{RealConsumer, RealKafka, RealKafkaError, Transaction};
 use lagdoctor_kafka::{GroupProtocol, GroupSnapshot, GroupState, KafkaConfig, LagReader, PartitionLag, Snapshot};
 use lagdoctor_model::{GapCause, Millis, Offset, PartitionId, Timestamp};
 
@@ -175,9 +175,18 @@ fn a_transaction_ends_in_a_record_that_nobody_reads(kafka: &RealKafka) {
     kafka.produce_in_transaction(&payments, 5).unwrap();
     let consumer = RealConsumer::join(kafka, "payments", GroupProtocol::Consumer, "payments-0", &["payments"]).unwrap();
     eventually("the member reads", || (consumer.assigned().len() == 1).then_some(()));
-    consumer.commit(&payments, Offset(5)).unwrap();
-    let snapshot = LagReader::connect(config(kafka.bootstrap())).unwrap().read(now());
-    check_against_kafka(kafka, &snapshot, "payments");
+    let mut reader = LagReader::connect(config(kafka.bootstrap())).unwrap();
+    for (offset, end, committed) in
+        [(3, Transaction::Committed, 3), (4, Transaction::Aborted, 3), (5, Transaction::Committed, 5)]
+    {
+        consumer.commit_in_transaction(kafka, &payments, Offset(offset), end).unwrap();
+        let snapshot = reader.read(now());
+        assert_eq!(snapshot.gaps, []);
+        let seen = snapshot.group("payments").unwrap().partition(&payments).unwrap();
+        assert_eq!(seen.committed, Some(Offset(committed)), "what was taken back was never committed");
+        check_against_kafka(kafka, &snapshot, "payments");
+    }
+    let snapshot = reader.read(now());
     assert_eq!(snapshot.group("payments").unwrap().backlog(), Some(1), "the marker counts, as everywhere");
 }
 

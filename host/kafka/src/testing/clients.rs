@@ -60,6 +60,15 @@ fn send(producer: &BaseProducer, id: &PartitionId, records: u64) -> Result<(), R
     Ok(())
 }
 
+/// How a transaction ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transaction {
+    /// What was done in it counts.
+    Committed,
+    /// What was done in it never was.
+    Aborted,
+}
+
 /// A member of a group that reads, and commits when told. Leaves the group when dropped.
 pub struct RealConsumer {
     consumer: Arc<BaseConsumer>,
@@ -138,6 +147,33 @@ impl RealConsumer {
                 Err(error) if Instant::now() >= deadline => return Err(failed(what(), error)),
                 Err(_) => {}
             }
+        }
+    }
+}
+
+impl RealConsumer {
+    /// Commits in a transaction, as a consumer does that writes what it makes of records back to Kafka.
+    ///
+    /// # Errors
+    /// When the transaction does not end as it should.
+    pub fn commit_in_transaction(
+        &self,
+        kafka: &RealKafka,
+        partition: &PartitionId,
+        offset: Offset,
+        end: Transaction,
+    ) -> Result<(), RealKafkaError> {
+        let failed = |error| failed("commit in a transaction", error);
+        let raw = i64::try_from(offset.0).unwrap_or(i64::MAX);
+        let offsets = list([(partition, At::Offset(raw))]).map_err(failed)?;
+        let group = self.consumer.group_metadata().ok_or_else(|| failed(rdkafka::error::KafkaError::Canceled))?;
+        let producer = kafka.producer(Some("lab"))?;
+        producer.init_transactions(PATIENCE).map_err(failed)?;
+        producer.begin_transaction().map_err(failed)?;
+        producer.send_offsets_to_transaction(&offsets, &group, PATIENCE).map_err(failed)?;
+        match end {
+            Transaction::Committed => producer.commit_transaction(PATIENCE).map_err(failed),
+            Transaction::Aborted => producer.abort_transaction(PATIENCE).map_err(failed),
         }
     }
 }
