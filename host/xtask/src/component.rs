@@ -41,7 +41,7 @@ fn inspect(component: &[u8]) -> Result<(&'static str, Vec<String>), String> {
     match jobs[..] {
         [world] if exports.iter().any(|export| export.contains("/lifecycle@")) => Ok((world, imports)),
         [_] => Err("it does not export `lifecycle`; does it have one `export_…!` line of the SDK?".to_owned()),
-        [] => Err(format!("it exports no job but only {exports:?}; does it have one `export_…!` line of the SDK?")),
+        [] => Err("it exports no job; does it have one `export_…!` line of the SDK?".to_owned()),
         _ => Err(format!("it exports several jobs ({}); a plugin has one", jobs.join(", "))),
     }
 }

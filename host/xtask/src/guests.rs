@@ -37,6 +37,7 @@ pub(crate) fn build(layout: &Layout, selection: &Selection, options: Options) ->
     let mut index = Index::read(&folder);
     let stale: Vec<&Guest> =
         wanted.into_iter().filter(|guest| !index.holds(&folder, &guest.name, &guest.source_hash)).collect();
+    let mut failures = Vec::new();
     if stale.is_empty() {
         eprintln!("    nothing has changed since the last build");
     } else {
@@ -47,11 +48,19 @@ pub(crate) fn build(layout: &Layout, selection: &Selection, options: Options) ->
         }
         run(&mut cargo)?;
         for guest in &stale {
-            index.put(wrap(layout, guest)?);
+            match wrap(layout, guest) {
+                Ok(entry) => index.put(entry),
+                Err(failure) => failures.push(failure),
+            }
         }
     }
     remove_leftovers(layout, &all, &mut index)?;
-    index.write(&folder)
+    index.write(&folder)?;
+    // What could be wrapped is kept; the first that could not is the error, the others are named.
+    let mut failures = failures.into_iter();
+    let Some(first) = failures.next() else { return Ok(()) };
+    failures.for_each(|failure| eprintln!("    {failure}"));
+    Err(first)
 }
 
 /// Wraps what cargo made of this guest.
