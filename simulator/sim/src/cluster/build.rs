@@ -1,0 +1,240 @@
+//! Makes the pipeline that a scenario describes. The scenario has been checked, so that every name is found.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::database::Database;
+use super::group::Group;
+use super::instance::Instance;
+use super::jvm::Jvm;
+use super::knobs::Knobs;
+use super::line::Source;
+use super::outside::{Cache, Endpoint, Host};
+use super::plan::{Plan, Step, Visit};
+use super::pool::Pool;
+use super::topic::Topic;
+use super::{Broker, Cluster, Producer, STEP};
+use crate::random::{Stream, Streams};
+use crate::scenario::Scenario;
+use crate::scenario::node::{NodeOf, NodeSpec, ServiceSpec};
+use crate::units::Micros;
+
+/// Where each node stands in the list of its kind.
+#[derive(Default)]
+struct Places {
+    by_name: BTreeMap<String, usize>,
+}
+
+impl Places {
+    fn find(&self, name: &str) -> usize {
+        self.by_name.get(name).copied().unwrap_or(0)
+    }
+}
+
+/// The nodes of one kind, in order, with their places.
+fn of_kind<'a, T>(
+    scenario: &'a Scenario,
+    take: impl Fn(&'a NodeSpec) -> Option<T>,
+) -> (Vec<(&'a NodeSpec, T)>, Places) {
+    let nodes: Vec<_> = scenario.nodes.iter().filter_map(|node| Some((node, take(node)?))).collect();
+    let by_name = nodes.iter().enumerate().map(|(place, (node, _))| (node.id.clone(), place)).collect();
+    (nodes, Places { by_name })
+}
+
+impl Cluster {
+    pub(crate) fn new(scenario: &Scenario, streams: &Streams) -> Self {
+        let (hosts, host_places) = of_kind(scenario, |node| match &node.of {
+            NodeOf::Host(host) => Some(host),
+            _ => None,
+        });
+        let host = |name: &Option<String>| name.as_ref().map(|name| host_places.find(name));
+        let (producers, producer_places) = of_kind(scenario, |node| matches!(node.of, NodeOf::Producer).then_some(()));
+        let (brokers, _) = of_kind(scenario, |node| matches!(node.of, NodeOf::Broker).then_some(()));
+        let (topics, topic_places) = of_kind(scenario, |node| match &node.of {
+            NodeOf::Topic(topic) => Some(topic),
+            _ => None,
+        });
+        let (databases, database_places) = of_kind(scenario, |node| match &node.of {
+            NodeOf::Primary(database) | NodeOf::Replica(database) => Some(database),
+            _ => None,
+        });
+        let (caches, cache_places) = of_kind(scenario, |node| match &node.of {
+            NodeOf::Cache(cache) => Some(cache),
+            _ => None,
+        });
+        let (endpoints, endpoint_places) = of_kind(scenario, |node| match &node.of {
+            NodeOf::Http(http) => Some(http),
+            _ => None,
+        });
+        let (services, _) = of_kind(scenario, |node| match &node.of {
+            NodeOf::Service(service) => Some(&**service),
+            _ => None,
+        });
+
+        let topics: Vec<Topic> = topics
+            .iter()
+            .map(|(node, spec)| {
+                let workload = scenario.workloads.get(&node.id).map(|workload| {
+                    (workload, workload.producers.iter().map(|name| producer_places.find(name)).collect())
+                });
+                Topic::new(&node.id, spec, workload, brokers.len(), STEP, streams)
+            })
+            .collect();
+        let mut groups: Vec<Group> = vec![];
+        let mut instances: Vec<Instance> = vec![];
+        for (node, service) in &services {
+            let topic = topic_places.find(&service.kafka.topic);
+            let plan = Arc::new(plan(node, service, &database_places, &cache_places, &endpoint_places, scenario));
+            let members = instances.len()..instances.len() + service.replicas as usize;
+            let ends = (0..topics[topic].partitions.len() as u32).map(|partition| {
+                // Behind by what a second brings or two: consumers have been at work before the run begins.
+                Some(topics[topic].log_end(partition, Micros::ZERO))
+            });
+            groups.push(Group::new(&service.kafka.group, topic, ends.collect(), BTreeSet::from_iter(members.clone())));
+            for (number, index) in members.enumerate() {
+                let name = format!("{}-{number}", node.id);
+                let host = match service.hosts.len() {
+                    0 => host(&node.host),
+                    hosts => Some(host_places.find(&service.hosts[number % hosts])),
+                };
+                let jvm = jvm(service, streams.stream(&name, "gc"));
+                let place = (groups.len() - 1, topic, host);
+                instances.push(Instance::new((index, name), place, plan.clone(), jvm, streams));
+            }
+        }
+        let mut built: Vec<Database> = databases
+            .iter()
+            .map(|(node, spec)| {
+                let of = spec.of.as_ref().map(|of| database_places.find(of));
+                Database::new(&node.id, spec, of, streams)
+            })
+            .collect();
+        let ends: Vec<f64> = built.iter().map(|database| database.log_end).collect();
+        for database in &mut built {
+            if let Some(replica) = &mut database.replica {
+                replica.start(ends[replica.of]);
+            }
+        }
+        let (background, everyday) =
+            background(scenario, [instances.len(), producers.len(), built.len(), brokers.len()], streams);
+        let mut cluster = Self {
+            topics,
+            knobs: Knobs::neutral(producers.len(), instances.len(), built.len()),
+            producers: producers
+                .iter()
+                .map(|(node, ())| Producer { name: node.id.clone(), host: host(&node.host) })
+                .collect(),
+            brokers: brokers
+                .iter()
+                .map(|(node, ())| Broker { number: node.id.parse().unwrap_or(0), host: host(&node.host) })
+                .collect(),
+            groups,
+            spent: vec![0.0; instances.len()],
+            instances,
+            database_hosts: databases.iter().map(|(node, _)| host(&node.host)).collect(),
+            databases: built,
+            caches: caches.iter().map(|(node, spec)| Cache::new(&node.id, spec)).collect(),
+            endpoints: endpoints.iter().map(|(node, spec)| Endpoint::new(&node.id, spec)).collect(),
+            hosts: hosts.iter().map(|(node, spec)| Host::new(&node.id, spec, streams)).collect(),
+            lines: vec![],
+            everyday,
+            unmatched: scenario.telemetry.logs.unmatched_templates,
+            background,
+            now: Micros::ZERO,
+        };
+        for group in 0..cluster.groups.len() {
+            cluster.hand_out(group);
+        }
+        cluster
+    }
+}
+
+/// Who writes everyday lines, and how many a second each does. Servers write far fewer than applications.
+fn background(
+    scenario: &Scenario,
+    [instances, producers, databases, brokers]: [usize; 4],
+    streams: &Streams,
+) -> (Vec<(Source, Stream)>, f64) {
+    let names: Vec<Source> = (0..instances).map(Source::Instance).chain((0..producers).map(Source::Producer)).collect();
+    let mut sources: Vec<Source> = (0..4).flat_map(|_| names.iter().copied()).collect();
+    sources.extend((0..databases).map(Source::Database).chain((0..brokers).map(Source::Broker)));
+    let everyday = scenario.telemetry.logs.background_per_s / sources.len().max(1) as f64;
+    let with_stream = |(place, source): (usize, Source)| (source, streams.stream(&format!("line {place}"), "everyday"));
+    (sources.into_iter().enumerate().map(with_stream).collect(), everyday)
+}
+
+fn jvm(service: &ServiceSpec, mut stream: Stream) -> Jvm {
+    let live = service.heap.live.draw(&mut stream) * stream.uniform(0.92, 1.08);
+    Jvm::new(service.heap.max.log_normal().0, live, stream)
+}
+
+/// Share of the processor time that comes before the calls.
+const BEFORE: f64 = 0.6;
+
+fn plan(
+    node: &NodeSpec,
+    service: &ServiceSpec,
+    databases: &Places,
+    caches: &Places,
+    endpoints: &Places,
+    scenario: &Scenario,
+) -> Plan {
+    let of = |name: &str| scenario.nodes.iter().find(|node| node.id == name).map(|node| &node.of);
+    let mut pools: Vec<Pool> = vec![];
+    let timeout = Micros::of_seconds(service.pool.timeout.log_normal().0);
+    let mut pool = |name: &str| {
+        let known = pools.iter().position(|pool| pool.name == name);
+        known.unwrap_or_else(|| {
+            pools.push(Pool::new(databases.find(name), name, service.pool.size, timeout));
+            pools.len() - 1
+        })
+    };
+    let mut steps = vec![Step::Cpu(BEFORE)];
+    let mut called = vec![];
+    for call in &service.calls {
+        let to = of(&call.to);
+        match (to, &call.read_back) {
+            (Some(NodeOf::Cache(_)), _) => {
+                let miss = call.miss.as_ref().map(|miss| pool(miss));
+                steps.push(Step::Cache { cache: caches.find(&call.to), hit: call.hit, miss });
+            }
+            (Some(NodeOf::Http(_)), _) => {
+                let endpoint = endpoints.find(&call.to);
+                called.push(endpoint);
+                steps.push(Step::Call { endpoint });
+            }
+            (Some(NodeOf::Replica(replica)), Some(back)) => steps.push(Step::ReadBack {
+                pool: pool(&call.to),
+                primary: pool(replica.of.as_deref().unwrap_or_default()),
+                retries: back.retries,
+                backoff: Micros::of_seconds(back.backoff.log_normal().0),
+            }),
+            (to, _) => {
+                let visit = if matches!(to, Some(NodeOf::Primary(_))) { Visit::Write } else { Visit::Read };
+                steps.push(Step::Query { pool: pool(&call.to), statements: call.per_record, visit });
+            }
+        }
+    }
+    steps.push(Step::Cpu(1.0 - BEFORE));
+    called.sort_unstable();
+    called.dedup();
+    let kafka = &service.kafka;
+    let micros = |number: &crate::scenario::value::Number| Micros::of_seconds(number.log_normal().0);
+    Plan {
+        service: node.id.clone(),
+        group: kafka.group.clone(),
+        steps,
+        threads: service.threads,
+        cores: service.cores,
+        cpu: service.cpu.log_normal().0,
+        per_record: service.heap.per_record.log_normal().0,
+        pools,
+        endpoints: called,
+        max_poll_records: kafka.max_poll_records,
+        fetch_records: kafka.fetch_records,
+        fetch_wait: micros(&kafka.fetch_wait),
+        max_poll_interval: micros(&kafka.max_poll_interval),
+        session_timeout: micros(&kafka.session_timeout),
+        commit_interval: micros(&kafka.commit_interval),
+    }
+}

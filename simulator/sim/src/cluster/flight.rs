@@ -1,0 +1,72 @@
+//! Records that threads of one instance are working on. Those that began together travel together, so that their latency
+//! is known exactly when they are done, and not before.
+
+use super::knobs::MOST_STATEMENTS;
+use super::plan::Visit;
+use crate::units::Micros;
+
+/// Some records on their way through one instance; each holds a thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flight {
+    /// Order in which they set out, to break ties.
+    pub(crate) id: u64,
+    pub(crate) count: u32,
+    pub(crate) began: Micros,
+    /// Place in the plan.
+    pub(crate) step: usize,
+    pub(crate) state: State,
+    /// When their row was written.
+    pub(crate) wrote: Micros,
+    /// Times that they read for their row in vain.
+    pub(crate) reads: u32,
+    /// Times that they waited for a connection in vain.
+    pub(crate) waits: u32,
+    pub(crate) has_stalled: bool,
+}
+
+/// What they do at the moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum State {
+    /// Use a processor.
+    Cpu { due: Micros },
+    /// Wait for nothing that can be seen from outside.
+    Stall { due: Micros },
+    /// Wait for an answer of a cache or an endpoint.
+    Away { due: Micros, since: Micros, from: Away },
+    /// Sleep before they ask a database again.
+    Sleep { due: Micros, pool: usize, visit: Visit },
+    /// Wait in line for a connection.
+    Line { give_up: Micros, since: Micros, pool: usize, visit: Visit },
+    /// Hold a connection.
+    Hold { due: Micros, since: Micros, pool: usize, visit: Visit, execs: [Micros; MOST_STATEMENTS] },
+}
+
+/// Who is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Away {
+    Cache { miss: Option<usize> },
+    Endpoint(usize),
+}
+
+impl State {
+    /// When something happens next.
+    pub(crate) fn due(&self) -> Micros {
+        match self {
+            Self::Cpu { due } | Self::Stall { due } => *due,
+            Self::Away { due, .. } | Self::Sleep { due, .. } | Self::Hold { due, .. } => *due,
+            Self::Line { give_up, .. } => *give_up,
+        }
+    }
+
+    /// The whole process stands from `from` to `until`. What it does itself takes so much longer; what others do for it
+    /// goes on, and is noticed late.
+    pub(crate) fn pause(&mut self, from: Micros, until: Micros) {
+        match self {
+            Self::Cpu { due } => *due += until - from,
+            Self::Stall { due } | Self::Away { due, .. } | Self::Sleep { due, .. } | Self::Hold { due, .. } => {
+                *due = (*due).max(until);
+            }
+            Self::Line { give_up, .. } => *give_up = (*give_up).max(until),
+        }
+    }
+}

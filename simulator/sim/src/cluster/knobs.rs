@@ -1,0 +1,52 @@
+//! The causes that faults may act on, and nothing else: symptoms must come of themselves. Every knob has a neutral value,
+//! and all are put back to it before faults that are active act again.
+
+/// All knobs, by the index of the node that they belong to.
+#[derive(Clone, Debug)]
+pub(crate) struct Knobs {
+    pub(crate) producers: Vec<ProducerKnobs>,
+    pub(crate) instances: Vec<InstanceKnobs>,
+    pub(crate) databases: Vec<DatabaseKnobs>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ProducerKnobs {
+    /// Factor of the rate at which it sends.
+    pub(crate) rate: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InstanceKnobs {
+    /// Factor of the processor time of one record.
+    pub(crate) cpu: f64,
+    /// Seconds for which a record's thread waits without using a processor.
+    pub(crate) stall_s: f64,
+    /// Share of the heap that is normally free and is now retained.
+    pub(crate) retained: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DatabaseKnobs {
+    /// Factor of the time to execute each of its statements.
+    pub(crate) statement: [f64; MOST_STATEMENTS],
+    /// Factor of the speed at which it applies what it replicates; 0 is a stopped apply thread that says it runs.
+    pub(crate) apply: f64,
+    /// Whether the apply thread runs.
+    pub(crate) applies: bool,
+    /// Delay that it is told to keep, in seconds.
+    pub(crate) delay_s: f64,
+}
+
+/// Statements of one database that are told apart: four that write, and the one that reads.
+pub(crate) const MOST_STATEMENTS: usize = 5;
+
+impl Knobs {
+    pub(crate) fn neutral(producers: usize, instances: usize, databases: usize) -> Self {
+        let database = DatabaseKnobs { statement: [1.0; MOST_STATEMENTS], apply: 1.0, applies: true, delay_s: 0.0 };
+        Self {
+            producers: vec![ProducerKnobs { rate: 1.0 }; producers],
+            instances: vec![InstanceKnobs { cpu: 1.0, stall_s: 0.0, retained: 0.0 }; instances],
+            databases: vec![database; databases],
+        }
+    }
+}

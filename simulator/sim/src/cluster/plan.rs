@@ -1,0 +1,54 @@
+//! What the work on one record is made of, in order, as one service does it.
+
+use super::pool::Pool;
+use crate::units::Micros;
+
+/// The work of one service, and the settings of its consumers.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) service: String,
+    pub(crate) group: String,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) threads: u32,
+    pub(crate) cores: f64,
+    /// Seconds of processor time per record.
+    pub(crate) cpu: f64,
+    /// Bytes of heap per record.
+    pub(crate) per_record: f64,
+    /// Fresh pools, one per database.
+    pub(crate) pools: Vec<Pool>,
+    /// Endpoints that are called, by index.
+    pub(crate) endpoints: Vec<usize>,
+    pub(crate) max_poll_records: u32,
+    pub(crate) fetch_records: u32,
+    pub(crate) fetch_wait: Micros,
+    pub(crate) max_poll_interval: Micros,
+    pub(crate) session_timeout: Micros,
+    pub(crate) commit_interval: Micros,
+}
+
+/// One step of the work.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// A share of the processor time.
+    Cpu(f64),
+    /// A look-up in a cache; who gets no answer asks the database of the pool `miss`.
+    Cache { cache: usize, hit: f64, miss: Option<usize> },
+    /// Statements that write, on a primary, or that read, on a replica.
+    Query { pool: usize, statements: f64, visit: Visit },
+    /// The row that was just written is read back from a replica.
+    ReadBack { pool: usize, primary: usize, retries: u32, backoff: Micros },
+    /// A call over HTTP.
+    Call { endpoint: usize },
+}
+
+/// Why a database is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Visit {
+    Write,
+    Read,
+    /// For a row that may not be there yet.
+    Back,
+    /// For the same row, from the primary, since the replica does not have it.
+    Fallback,
+}

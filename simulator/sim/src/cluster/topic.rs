@@ -1,0 +1,206 @@
+//! Topics and what flows into them: a fluid, in steps, of whole records per partition.
+
+use std::collections::VecDeque;
+
+use super::knobs::ProducerKnobs;
+use crate::random::{Stream, Streams};
+use crate::scenario::node::TopicSpec;
+use crate::scenario::spec::{KeyDist, KeysSpec, Phase, WorkloadSpec};
+use crate::units::Micros;
+
+/// One topic.
+#[derive(Clone, Debug)]
+pub(crate) struct Topic {
+    pub(crate) name: String,
+    pub(crate) partitions: Vec<Partition>,
+    load: Option<Load>,
+    retention: Micros,
+    segment: Micros,
+    next_roll: Micros,
+    step: Micros,
+    began: Micros,
+}
+
+/// One partition: where its log begins and ends.
+#[derive(Clone, Debug)]
+pub(crate) struct Partition {
+    /// Index of the broker that leads it.
+    pub(crate) leader: usize,
+    pub(crate) log_start: u64,
+    /// When the step began.
+    log_end: u64,
+    /// Records of this step.
+    arriving: u64,
+    /// Share of the topic's load.
+    share: f64,
+    arrivals: Stream,
+    /// Ends of closed segments: when, and the offset after their last record.
+    segments: VecDeque<(Micros, u64)>,
+}
+
+/// What producers send.
+#[derive(Clone, Debug)]
+struct Load {
+    rate: f64,
+    season: Option<(f64, f64, f64)>,
+    producers: Vec<usize>,
+    noise: f64,
+    wander: f64,
+    wander_at: Micros,
+    wandering: Stream,
+    pub(crate) record_bytes: f64,
+    sent: Vec<f64>,
+}
+
+/// Over which time the rate forgets where it was.
+const WANDER: f64 = 120.0;
+const CHECK_RETENTION: Micros = Micros::seconds(60);
+
+impl Topic {
+    pub(crate) fn new(
+        name: &str,
+        spec: &TopicSpec,
+        workload: Option<(&WorkloadSpec, Vec<usize>)>,
+        brokers: usize,
+        step: Micros,
+        streams: &Streams,
+    ) -> Self {
+        let mut setup = streams.stream(name, "setup");
+        let shares = match &workload {
+            Some((workload, _)) => shares(&workload.keys, spec.partitions, &mut streams.stream(name, "keys")),
+            None => vec![0.0; spec.partitions as usize],
+        };
+        let partition = |(number, share): (usize, f64)| {
+            let mut first = streams.stream(name, &format!("offset {number}"));
+            let log_end = workload.as_ref().map_or(0.0, |(workload, _)| workload.start_offset.draw(&mut first)) as u64;
+            Partition {
+                leader: number % brokers.max(1),
+                log_start: 0,
+                log_end,
+                arriving: 0,
+                share,
+                arrivals: streams.stream(name, &format!("arrivals {number}")),
+                segments: VecDeque::new(),
+            }
+        };
+        let partitions = shares.into_iter().enumerate().map(partition).collect();
+        let load = workload.map(|(workload, producers)| Load {
+            rate: workload.rate.draw(&mut setup),
+            season: workload.season.as_ref().map(|season| {
+                let phase = match &season.phase {
+                    Phase::At(phase) => phase.draw(&mut setup),
+                    Phase::Word(_) => setup.unit(),
+                };
+                (season.period.log_normal().0, season.amp, phase)
+            }),
+            sent: vec![0.0; producers.len()],
+            producers,
+            noise: workload.noise,
+            wander: 0.0,
+            wander_at: Micros::ZERO,
+            wandering: streams.stream(name, "wander"),
+            record_bytes: workload.record_bytes.log_normal().0,
+        });
+        Self {
+            name: name.to_owned(),
+            partitions,
+            load,
+            retention: Micros::of_seconds(spec.retention.log_normal().0),
+            segment: Micros::of_seconds(spec.segment.log_normal().0),
+            next_roll: Micros::ZERO,
+            step,
+            began: Micros::ZERO,
+        }
+    }
+
+    /// Lets the records of the last step be there, and draws those of the step that begins now.
+    pub(crate) fn begin_step(&mut self, now: Micros, knobs: &[ProducerKnobs]) {
+        self.began = now;
+        let expected = self.load.as_mut().map_or(0.0, |load| load.expected(now, self.step, knobs));
+        for partition in &mut self.partitions {
+            partition.log_end += partition.arriving;
+            partition.arriving = partition.arrivals.poisson(expected * partition.share);
+        }
+        if now >= self.next_roll {
+            self.next_roll = now + CHECK_RETENTION.min(self.segment);
+            self.roll(now);
+        }
+    }
+
+    fn roll(&mut self, now: Micros) {
+        for partition in &mut self.partitions {
+            if partition.segments.back().is_none_or(|(at, _)| now - *at >= self.segment) {
+                partition.segments.push_back((now, partition.log_end));
+            }
+            while partition.segments.len() > 1 && now - partition.segments[0].0 >= self.retention {
+                partition.segments.pop_front().into_iter().for_each(|(_, end)| partition.log_start = end);
+            }
+        }
+    }
+
+    /// The log end as it is seen at a moment of this step.
+    pub(crate) fn log_end(&self, partition: u32, at: Micros) -> u64 {
+        let Some(partition) = self.partitions.get(partition as usize) else { return 0 };
+        let passed = (at - self.began).0.clamp(0, self.step.0) as u64;
+        partition.log_end + partition.arriving * passed / self.step.0 as u64
+    }
+
+    pub(crate) fn record_bytes(&self) -> f64 {
+        self.load.as_ref().map_or(0.0, |load| load.record_bytes)
+    }
+
+    /// Records that this producer has sent to the topic.
+    pub(crate) fn sent_by(&self, producer: usize) -> f64 {
+        let Some(load) = &self.load else { return 0.0 };
+        load.producers.iter().position(|known| *known == producer).map_or(0.0, |place| load.sent[place])
+    }
+
+    /// Counts what the step brought as sent by its producers, in proportion to what each wanted to send.
+    pub(crate) fn end_step(&mut self, knobs: &[ProducerKnobs]) {
+        let arrived: u64 = self.partitions.iter().map(|partition| partition.arriving).sum();
+        if let Some(load) = &mut self.load {
+            let whole: f64 = load.producers.iter().map(|producer| knobs[*producer].rate).sum();
+            for (sent, producer) in load.sent.iter_mut().zip(&load.producers) {
+                *sent += if whole > 0.0 { arrived as f64 * knobs[*producer].rate / whole } else { 0.0 };
+            }
+        }
+    }
+}
+
+impl Load {
+    /// Records that the step should bring.
+    fn expected(&mut self, now: Micros, step: Micros, knobs: &[ProducerKnobs]) -> f64 {
+        if now >= self.wander_at {
+            self.wander_at = now + Micros::SECOND;
+            let keep = libm::exp(-1.0 / WANDER);
+            self.wander = self.wander * keep + self.noise * libm::sqrt(1.0 - keep * keep) * self.wandering.normal();
+        }
+        let season = self.season.map_or(1.0, |(period, amp, phase)| {
+            1.0 + amp * libm::sin(std::f64::consts::TAU * (phase + now.as_seconds() / period))
+        });
+        let wanted: f64 = self.producers.iter().map(|producer| knobs[*producer].rate).sum();
+        let share = wanted / self.producers.len().max(1) as f64;
+        self.rate * season * libm::exp(self.wander) * share * step.as_seconds()
+    }
+}
+
+/// How much of the load goes to each partition. Keys fall on partitions by chance, so that even equal keys spread a
+/// little unevenly.
+fn shares(keys: &KeysSpec, partitions: u32, stream: &mut Stream) -> Vec<f64> {
+    let count = partitions as usize;
+    // The many small keys even each other out; only the large ones are placed one by one.
+    const PLACED: u32 = 2000;
+    let weight = |key: u32| if keys.dist == KeyDist::Zipf { libm::pow(f64::from(key + 1), -keys.s) } else { 1.0 };
+    let placed = keys.n.min(PLACED);
+    let mut shares = vec![0.0; count];
+    for key in 0..placed {
+        shares[stream.below(count as u64) as usize] += weight(key);
+    }
+    let rest: f64 = (placed..keys.n).map(weight).sum();
+    for share in &mut shares {
+        let expected = rest / f64::from(partitions);
+        *share += expected * stream.factor(1.0 / libm::sqrt((f64::from(keys.n) / f64::from(partitions)).max(1.0)));
+    }
+    let whole: f64 = shares.iter().sum();
+    shares.iter().map(|share| share / whole.max(f64::MIN_POSITIVE)).collect()
+}

@@ -1,0 +1,98 @@
+//! A log line as a document of the Elastic Common Schema.
+
+use lagdoctor_model::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::telemetry::Record;
+
+/// Fields that a document may have, flat. All but `message` are keywords.
+const FIELDS: [&str; 10] = [
+    "@timestamp",
+    "ecs.version",
+    "event.dataset",
+    "host.name",
+    "log.level",
+    "log.logger",
+    "message",
+    "server.address",
+    "service.instance.id",
+    "service.name",
+];
+
+/// The value of a field; times in Unix milliseconds. `.keyword` is the same field.
+pub(super) fn field(record: &Record, name: &str) -> Option<Value> {
+    let text = |text: &str| Some(Value::from(text));
+    match name.strip_suffix(".keyword").unwrap_or(name) {
+        "@timestamp" => Some(Value::from(record.at_ms)),
+        "ecs.version" => text("8.11.0"),
+        "event.dataset" => text(record.dataset),
+        "host.name" => text(&record.host),
+        "log.level" => text(record.level),
+        "log.logger" => text(record.logger),
+        "message" => text(&record.message),
+        "server.address" => (record.dataset == "mysql").then(|| Value::from(record.service.as_str())),
+        "service.instance.id" => text(&record.instance),
+        "service.name" => text(&record.service),
+        _ => None,
+    }
+}
+
+pub(super) fn rfc3339(ms: i64) -> Value {
+    Timestamp::from_millis(ms).map_or(Value::Null, |at| Value::from(at.to_string()))
+}
+
+/// Which fields a hit shows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shown {
+    pub(super) includes: Vec<String>,
+    pub(super) excludes: Vec<String>,
+}
+
+impl Shown {
+    fn shows(&self, name: &str) -> bool {
+        let fits = |pattern: &String| wildcard(pattern, name) || name.starts_with(&format!("{pattern}."));
+        (self.includes.is_empty() || self.includes.iter().any(fits)) && !self.excludes.iter().any(fits)
+    }
+}
+
+/// The document, nested as it was indexed.
+pub(super) fn source(record: &Record, shown: &Shown) -> Value {
+    let mut document = Map::new();
+    for name in FIELDS.into_iter().filter(|name| shown.shows(name)) {
+        let value = match name {
+            "@timestamp" => Some(rfc3339(record.at_ms)),
+            name => field(record, name),
+        };
+        let Some(value) = value else { continue };
+        let mut at = &mut document;
+        let parts: Vec<&str> = name.split('.').collect();
+        for part in &parts[..parts.len() - 1] {
+            let inner = at.entry(*part).or_insert_with(|| json!({}));
+            let Value::Object(inner) = inner else { return Value::Null };
+            at = inner;
+        }
+        at.insert(parts[parts.len() - 1].to_owned(), value);
+    }
+    Value::Object(document)
+}
+
+/// Whether a text fits a pattern in which `*` stands for anything and `?` for one character.
+pub(super) fn wildcard(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        if p < pattern.len() && pattern[p] == '*' {
+            star = Some((p, t));
+            p += 1;
+        } else if p < pattern.len() && (pattern[p] == '?' || pattern[p] == text[t]) {
+            (p, t) = (p + 1, t + 1);
+        } else if let Some((place, taken)) = star {
+            star = Some((place, taken + 1));
+            (p, t) = (place + 1, taken + 1);
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}

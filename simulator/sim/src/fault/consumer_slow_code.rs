@@ -1,0 +1,64 @@
+//! Row 8: the consumer's own code takes longer for each record, on its processor or waiting for nothing that can be seen.
+//! Records take longer while databases, pools, heap and calls are as always.
+
+use super::{Drawn, Effect, Kind, instances, is_instance, is_node};
+use crate::cluster::Cluster;
+use crate::cluster::knobs::Knobs;
+use crate::scenario::Scenario;
+use crate::scenario::node::NodeOf;
+
+/// Parameter `how`: `cpu`, the default, or `wait`.
+pub(super) struct ConsumerSlowCode;
+
+struct SlowCode {
+    instances: Vec<usize>,
+    /// Factor of the processor time, less one.
+    cpu: f64,
+    stall_s: f64,
+}
+
+const MOST_CPU: f64 = 16.0;
+/// Seconds for which a record waits at least and at most.
+const STALL: (f64, f64) = (0.2, 0.7);
+
+impl Kind for ConsumerSlowCode {
+    fn slug(&self) -> &'static str {
+        "consumer.slow-code"
+    }
+
+    fn happens_to(&self) -> &'static str {
+        "a service, or one of its instances"
+    }
+
+    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
+        is_node(scenario, target, |of| matches!(of, NodeOf::Service(_))) || is_instance(scenario, target)
+    }
+
+    fn params(&self) -> &'static [&'static str] {
+        &["how"]
+    }
+
+    fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
+        let waits = drawn.word("how", "cpu") == "wait";
+        Box::new(SlowCode {
+            instances: instances(cluster, &drawn.target),
+            cpu: if waits { 0.0 } else { MOST_CPU * drawn.severity },
+            stall_s: if waits { STALL.0 + (STALL.1 - STALL.0) * drawn.severity } else { 0.0 },
+        })
+    }
+
+    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
+        let kind = if is_instance(scenario, target) { "instance" } else { "service" };
+        (format!("{kind}:{target}"), "code", vec![])
+    }
+}
+
+impl Effect for SlowCode {
+    fn turn(&self, level: f64, knobs: &mut Knobs) {
+        for instance in &self.instances {
+            let knobs = &mut knobs.instances[*instance];
+            knobs.cpu *= 1.0 + self.cpu * level;
+            knobs.stall_s += self.stall_s * level;
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What can break. Each kind of fault is one file: what it happens to, which cause it turns, and what the truth is then.
+//! A fault turns knobs and nothing else; what follows from it must come of the physics. Start at [`Kind`]; a new kind is a
+//! new file and a new line in `KINDS`.
+
+mod consumer_slow_code;
+mod db_replication_lag;
+mod db_slow_statement;
+mod jvm_gc_full;
+mod load_burst;
+mod shape;
+
+use std::collections::BTreeMap;
+
+pub(crate) use shape::Shape;
+
+use crate::cluster::Cluster;
+use crate::cluster::knobs::Knobs;
+use crate::random::Streams;
+use crate::scenario::Scenario;
+use crate::scenario::node::NodeOf;
+use crate::scenario::spec::{FaultSpec, Role};
+use crate::scenario::value::Param;
+use crate::units::Micros;
+
+/// A kind of fault.
+pub(crate) trait Kind: Sync {
+    /// Its slug, which is also its class.
+    fn slug(&self) -> &'static str;
+    /// For people: what it happens to.
+    fn happens_to(&self) -> &'static str;
+    /// Whether the target is such a thing.
+    fn fits(&self, scenario: &Scenario, target: &str) -> bool;
+    /// Names of its parameters.
+    fn params(&self) -> &'static [&'static str];
+    /// What it does, with all that was drawn for this run.
+    fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect>;
+    /// Node id, component and accepted alternatives, for the truth.
+    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>);
+}
+
+/// What a fault of one run does.
+pub(crate) trait Effect: Send + Sync {
+    /// Turns its knobs. `level` is 0 when the fault is absent and 1 when it is at its full size.
+    fn turn(&self, level: f64, knobs: &mut Knobs);
+}
+
+const KINDS: [&dyn Kind; 5] = [
+    &load_burst::LoadBurst,
+    &consumer_slow_code::ConsumerSlowCode,
+    &jvm_gc_full::JvmGcFull,
+    &db_slow_statement::DbSlowStatement,
+    &db_replication_lag::DbReplicationLag,
+];
+
+/// The kind of this slug.
+pub(crate) fn kind(slug: &str) -> Option<&'static dyn Kind> {
+    KINDS.into_iter().find(|kind| kind.slug() == slug)
+}
+
+/// All slugs.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    KINDS.into_iter().map(Kind::slug)
+}
+
+/// What was drawn for one fault of one run.
+#[derive(Clone, Debug)]
+pub(crate) struct Drawn {
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) role: Role,
+    pub(crate) target: String,
+    pub(crate) severity: f64,
+    pub(crate) at: Micros,
+    ramp: Micros,
+    pub(crate) end: Micros,
+    shape: Shape,
+    numbers: BTreeMap<String, f64>,
+    words: BTreeMap<String, String>,
+}
+
+impl Drawn {
+    /// Draws each fault from a stream of its own, so that one more fault changes no other.
+    pub(crate) fn all(scenario: &Scenario, streams: &Streams) -> Vec<Self> {
+        let mut drawn: Vec<Self> = vec![];
+        for spec in &scenario.faults {
+            let one = Self::one(spec, &drawn, streams);
+            drawn.push(one);
+        }
+        drawn
+    }
+
+    fn one(spec: &FaultSpec, before: &[Self], streams: &Streams) -> Self {
+        let stream = &mut streams.stream(&spec.id, "fault");
+        let target = spec.target.draw(stream);
+        let severity = spec.severity.draw(stream);
+        let own = spec.at.as_ref().map(|at| at.draw(stream));
+        let offset = spec.offset.draw(stream);
+        let after = before.iter().find(|other| Some(&other.id) == spec.after.as_ref());
+        let at = Micros::of_seconds(own.unwrap_or_else(|| after.map_or(0.0, |fault| fault.at.as_seconds()) + offset));
+        let ramp = Micros::of_seconds(spec.ramp.draw(stream).max(0.0));
+        let hold = Micros::of_seconds(spec.hold.draw(stream).max(0.0));
+        let (mut numbers, mut words) = (BTreeMap::new(), BTreeMap::new());
+        for (name, param) in &spec.params {
+            let stream = &mut streams.stream(&spec.id, &format!("param {name}"));
+            match param {
+                Param::Number(number) => drop(numbers.insert(name.clone(), number.draw(stream))),
+                Param::Word(word) => drop(words.insert(name.clone(), word.draw(stream))),
+            }
+        }
+        let shape = Shape::parse(&spec.shape).unwrap_or(Shape::Step);
+        let (id, kind, role) = (spec.id.clone(), spec.kind.clone(), spec.role);
+        Self { id, kind, role, target, severity, at, ramp, end: at + ramp + hold, shape, numbers, words }
+    }
+
+    /// How much of the fault there is at this moment, from 0 to 1.
+    pub(crate) fn level(&self, now: Micros) -> f64 {
+        if now < self.at || now >= self.end {
+            0.0
+        } else {
+            self.shape.level(now - self.at, self.ramp, self.end - self.at)
+        }
+    }
+
+    fn number(&self, name: &str, otherwise: f64) -> f64 {
+        self.numbers.get(name).copied().unwrap_or(otherwise)
+    }
+
+    fn word(&self, name: &str, otherwise: &'static str) -> &str {
+        self.words.get(name).map_or(otherwise, String::as_str)
+    }
+}
+
+/// Whether this is an instance of some service, such as `fulfilment-2`.
+fn is_instance(scenario: &Scenario, target: &str) -> bool {
+    target.rsplit_once('-').is_some_and(|(service, number)| {
+        let has = |of: &NodeOf| match of {
+            NodeOf::Service(spec) => number.parse::<u32>().is_ok_and(|number| number < spec.replicas),
+            _ => false,
+        };
+        scenario.nodes.iter().any(|node| node.id == service && has(&node.of))
+    })
+}
+
+fn is_node(scenario: &Scenario, target: &str, fits: fn(&NodeOf) -> bool) -> bool {
+    scenario.nodes.iter().any(|node| node.id == target && fits(&node.of))
+}
+
+/// Indexes of the instances that a target names: one, or all of a service.
+fn instances(cluster: &Cluster, target: &str) -> Vec<usize> {
+    let named =
+        |instance: &&crate::cluster::instance::Instance| instance.name == target || instance.plan.service == target;
+    cluster.instances.iter().filter(named).map(|instance| instance.index).collect()
+}
+
+/// Index of a database.
+fn database(cluster: &Cluster, target: &str) -> usize {
+    cluster.databases.iter().position(|database| database.name == target).unwrap_or(0)
+}

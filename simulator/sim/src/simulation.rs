@@ -1,0 +1,287 @@
+//! One run of a scenario. Time only moves when it is told to, and everything that happens follows from scenario and seed.
+//! Start at [`Simulation::new`] and [`Simulation::advance_to`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lagdoctor_model::{Millis, Timestamp, Topology};
+
+use crate::cluster::{Cluster, STEP};
+use crate::fault::{self, Drawn, Effect};
+use crate::random::{Hash, Streams};
+use crate::scenario::Scenario;
+use crate::state::{self, KafkaState};
+use crate::telemetry::Telemetry;
+use crate::telemetry::exporter;
+use crate::telemetry::logs::Shipper;
+use crate::telemetry::scrape::{Page, Target};
+use crate::topology;
+use crate::trace::Trace;
+use crate::truth::{Impact, Truth, truth};
+use crate::units::Micros;
+
+/// One run, somewhere between its start and its end.
+pub struct Simulation {
+    pub(crate) scenario: Arc<Scenario>,
+    seed: u64,
+    start: Timestamp,
+    end: Micros,
+    pub(crate) cluster: Cluster,
+    pub(crate) faults: Vec<(Drawn, Box<dyn Effect>)>,
+    levels: Vec<f64>,
+    targets: Vec<Target>,
+    events: BTreeMap<(Micros, u64), Event>,
+    sequence: u64,
+    shipper: Shipper,
+    telemetry: Telemetry,
+    topology: Topology,
+    pub(crate) trace: Trace,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// The scrape of this target and number is due.
+    Scrape(usize, u64),
+    /// A target that stood still answers now what it was asked at that moment.
+    Answer(usize, Micros),
+    /// A target that stood still was not waited for any longer.
+    Fail(usize, Micros),
+}
+
+impl Simulation {
+    /// A run at its start. What the scenario leaves open is drawn from the seed, the moment of the start included.
+    pub fn new(scenario: &Scenario, seed: u64) -> Self {
+        let streams = Streams::new(Hash::of(&[&scenario.seed.to_le_bytes(), &seed.to_le_bytes()]));
+        let mut cluster = Cluster::new(scenario, &streams);
+        let faults: Vec<(Drawn, Box<dyn Effect>)> = Drawn::all(scenario, &streams)
+            .into_iter()
+            .filter_map(|drawn| {
+                let effect = fault::kind(&drawn.kind)?.effect(&drawn, &cluster);
+                Some((drawn, effect))
+            })
+            .collect();
+        let interval = Micros::of_seconds(scenario.telemetry.scrape.interval);
+        let targets = exporter::targets(&cluster, interval, &streams);
+        let start = start(&streams);
+        let trace = Trace::new(&cluster);
+        let shipper = Shipper::new(scenario.telemetry.logs.clone(), scenario.telemetry.clock_skew, &streams);
+        state::commit_what_was_before(&mut cluster);
+        let mut simulation = Self {
+            topology: topology::seen(scenario, &cluster, &streams),
+            seed,
+            start,
+            end: Micros::of_seconds(scenario.duration),
+            levels: vec![0.0; faults.len()],
+            faults,
+            events: BTreeMap::new(),
+            sequence: 0,
+            shipper,
+            telemetry: Telemetry::default(),
+            scenario: Arc::new(scenario.clone()),
+            cluster,
+            targets,
+            trace,
+        };
+        for target in 0..simulation.targets.len() {
+            let at = simulation.targets[target].phase();
+            simulation.schedule(at, Event::Scrape(target, 0));
+        }
+        simulation
+    }
+
+    /// The run with its faults, and the same run without them, both to their end.
+    pub fn pair(scenario: &Scenario, seed: u64) -> Pair {
+        let run = |scenario: &Scenario| {
+            let mut run = Self::new(scenario, seed);
+            run.advance_to(run.end());
+            run
+        };
+        let (run, twin) = (run(scenario), run(&scenario.without_faults()));
+        let impact = Impact::between(&run, &twin);
+        Pair { run, twin, impact }
+    }
+
+    /// When the run begins.
+    pub fn start(&self) -> Timestamp {
+        self.start
+    }
+
+    /// When it ends.
+    pub fn end(&self) -> Timestamp {
+        self.at(self.end)
+    }
+
+    /// Where it is: up to less than a step of 100 ms behind what [`Simulation::advance_to`] was told.
+    pub fn now(&self) -> Timestamp {
+        self.at(self.cluster.now)
+    }
+
+    /// The seed that it was made from.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    pub(crate) fn at(&self, moment: Micros) -> Timestamp {
+        self.start + Millis::new(moment.as_millis()).unwrap_or(Millis::ZERO)
+    }
+
+    /// Lets everything happen up to this moment, or to the end of the run. A moment that is past changes nothing.
+    pub fn advance_to(&mut self, moment: Timestamp) {
+        let until = Micros::millis(moment.since(self.start).as_millis()).min(self.end);
+        while self.cluster.now + STEP <= until {
+            self.step();
+        }
+    }
+
+    fn step(&mut self) {
+        let begin = self.cluster.now;
+        let end = begin + STEP;
+        self.turn_knobs(begin);
+        self.cluster.begin_step();
+        while let Some(entry) = self.events.first_entry() {
+            let (at, _) = *entry.key();
+            if at >= end {
+                break;
+            }
+            let event = entry.remove();
+            self.cluster.run_until(at);
+            self.happen(at, event);
+        }
+        self.cluster.run_until(end);
+        self.cluster.end_step();
+        let mut lines = std::mem::take(&mut self.cluster.lines);
+        for line in lines.drain(..) {
+            self.shipper.ship(line, &self.cluster, self.start.as_millis(), &mut self.telemetry);
+        }
+        self.cluster.lines = lines;
+        self.trace.note(&self.cluster);
+    }
+
+    /// Puts every knob where the faults of this moment want it.
+    fn turn_knobs(&mut self, now: Micros) {
+        let mut has_changed = false;
+        for (level, (drawn, _)) in self.levels.iter_mut().zip(&self.faults) {
+            let wanted = drawn.level(now);
+            has_changed |= wanted != *level;
+            *level = wanted;
+        }
+        if has_changed {
+            self.cluster.neutral_knobs();
+            for (level, (_, effect)) in self.levels.iter().zip(&self.faults) {
+                if *level > 0.0 {
+                    effect.turn(*level, &mut self.cluster.knobs);
+                }
+            }
+        }
+    }
+
+    fn schedule(&mut self, at: Micros, event: Event) {
+        self.sequence += 1;
+        self.events.insert((at, self.sequence), event);
+    }
+
+    fn happen(&mut self, now: Micros, event: Event) {
+        match event {
+            Event::Scrape(target, number) => {
+                let spec = &self.scenario.telemetry.scrape;
+                let (timeout, luck) = (Micros::of_seconds(spec.timeout), self.targets[target].luck(number, spec));
+                self.schedule(luck.next.max(now + Micros(1)), Event::Scrape(target, number + 1));
+                if luck.resets {
+                    self.targets[target].reset();
+                }
+                let stands_until = self.stands_until(target, now);
+                if luck.fails {
+                    self.happen(now, Event::Fail(target, now));
+                } else if stands_until <= now {
+                    self.happen(now, Event::Answer(target, now));
+                } else if stands_until - now < timeout {
+                    self.schedule(stands_until, Event::Answer(target, now));
+                } else {
+                    self.schedule(now + timeout, Event::Fail(target, now));
+                }
+            }
+            Event::Answer(target, asked) => {
+                let at_ms = self.at(asked).as_millis();
+                let noise = self.scenario.telemetry.metric_noise;
+                let mut page = Page::new(&mut self.targets[target], &mut self.telemetry, at_ms, noise);
+                exporter::write(&mut page, &mut self.cluster, now);
+                page.end();
+            }
+            Event::Fail(target, asked) => {
+                let at_ms = self.at(asked).as_millis();
+                self.targets[target].fail(&mut self.telemetry, at_ms);
+            }
+        }
+    }
+
+    /// Until when the process behind a target stands still.
+    fn stands_until(&self, target: usize, now: Micros) -> Micros {
+        match self.targets[target].of {
+            crate::telemetry::scrape::Of::Instance(place) if self.cluster.instances[place].is_paused(now) => {
+                self.cluster.instances[place].paused.1
+            }
+            _ => now,
+        }
+    }
+
+    /// What was measured so far.
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    /// What Kafka itself knows at this moment, and the commits since the last call, so that another Kafka can be kept in
+    /// step. The first call gives what was committed before the run, too.
+    pub fn kafka_state(&mut self) -> KafkaState {
+        state::take(&mut self.cluster, self.start)
+    }
+
+    /// Who depends on whom, as the operator's topology file says it.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// What is wrong in this run. Only grading may ask; it runs the other half of the pair to know when it began to hurt.
+    pub fn truth(&self) -> Truth {
+        Self::pair(&self.scenario, self.seed).truth()
+    }
+
+    /// Records behind of a group, now; `None` when there is no such group.
+    pub fn backlog(&self, group: &str) -> Option<u64> {
+        let place = self.cluster.groups.iter().position(|known| known.name == group)?;
+        Some(self.cluster.lags(place).sum())
+    }
+
+    /// A number that is the same for the same run and differs for any other: all that was measured and committed.
+    pub fn run_hash(&self) -> u64 {
+        let mut hash = Hash::new();
+        hash.add_number(self.start.as_millis() as u64);
+        self.telemetry.hash(&mut hash);
+        self.trace.hash(&mut hash);
+        hash.finish()
+    }
+}
+
+/// A run and its counterfactual.
+pub struct Pair {
+    /// The run as the scenario has it.
+    pub run: Simulation,
+    /// The same, without the faults that cause or trigger anything.
+    pub twin: Simulation,
+    /// When and how much the faults hurt; `None` when nobody could have noticed, so that the run is void.
+    pub impact: Option<Impact>,
+}
+
+impl Pair {
+    /// What is wrong in this run.
+    pub fn truth(&self) -> Truth {
+        truth(&self.run, self.impact.as_ref())
+    }
+}
+
+/// A moment that tells nothing: any millisecond of two years.
+fn start(streams: &Streams) -> Timestamp {
+    const FIRST_MS: i64 = 1_735_689_600_000;
+    const TWO_YEARS_MS: u64 = 730 * 86_400_000;
+    let ms = FIRST_MS + streams.stream("run", "start").below(TWO_YEARS_MS) as i64;
+    Timestamp::from_millis(ms).unwrap_or(Timestamp::EPOCH)
+}

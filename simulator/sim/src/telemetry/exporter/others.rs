@@ -1,0 +1,55 @@
+//! redis_exporter, node_exporter, and the application that produces.
+
+use super::super::scrape::Page;
+use crate::cluster::Cluster;
+use crate::units::Micros;
+
+pub(super) fn write_redis(page: &mut Page<'_>, cluster: &Cluster, place: usize, now: Micros) {
+    let cache = &cluster.caches[place];
+    page.gauge("redis_up", &[], 1.0);
+    page.counter("redis_keyspace_hits_total", &[], cache.hits as f64);
+    page.counter("redis_keyspace_misses_total", &[], cache.misses as f64);
+    page.counter("redis_evicted_keys_total", &[], 0.0);
+    page.counter("redis_rejected_connections_total", &[], 0.0);
+    page.gauge("redis_connected_clients", &[], cluster.instances.len() as f64 * 8.0 + 2.0);
+    page.gauge("redis_blocked_clients", &[], 0.0);
+    let noise = page.noise();
+    page.gauge("redis_memory_used_bytes", &[], libm::floor(1.9e9 * noise));
+    page.gauge("redis_memory_max_bytes", &[], 4_294_967_296.0);
+    page.gauge("redis_uptime_in_seconds", &[], 2_000_000.0 + libm::floor(now.as_seconds()));
+}
+
+pub(super) fn write_host(page: &mut Page<'_>, cluster: &Cluster, place: usize, now: Micros) {
+    let host = &cluster.hosts[place];
+    let used = host.busy / host.cores;
+    let up = 600.0 + now.as_seconds();
+    for cpu in 0..(host.cores as u32).clamp(1, 64) {
+        let number = cpu.to_string();
+        let mut mode = |mode, seconds: f64| {
+            page.counter(
+                "node_cpu_seconds_total",
+                &[("cpu", &number), ("mode", mode)],
+                libm::round(seconds * 100.0) / 100.0,
+            );
+        };
+        mode("user", used * 0.8);
+        mode("system", used * 0.2);
+        mode("iowait", 0.004 * up);
+        mode("idle", up - used - 0.004 * up);
+    }
+    page.gauge("node_memory_MemTotal_bytes", &[], 34_359_738_368.0);
+    page.gauge("node_boot_time_seconds", &[], 1_700_000_000.0);
+}
+
+pub(super) fn write_producer(page: &mut Page<'_>, cluster: &Cluster, place: usize, now: Micros) {
+    let producer = &cluster.producers[place];
+    let labels = [("client_id", producer.name.as_str()), ("kafka_version", "3.9.0")];
+    let sent: f64 = cluster.topics.iter().map(|topic| topic.sent_by(place)).sum();
+    let bytes: f64 = cluster.topics.iter().map(|topic| topic.sent_by(place) * topic.record_bytes()).sum();
+    page.counter("kafka_producer_record_send_total", &labels, libm::floor(sent));
+    page.counter("kafka_producer_byte_total", &labels, libm::floor(bytes));
+    page.counter("kafka_producer_record_error_total", &labels, 0.0);
+    let noise = page.noise();
+    page.gauge("kafka_producer_request_latency_avg", &labels, 4.2 * noise);
+    page.gauge("process_uptime_seconds", &[], 40_000.0 + now.as_seconds());
+}

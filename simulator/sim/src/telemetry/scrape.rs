@@ -1,0 +1,187 @@
+//! The scrapes of a Prometheus: every target at its own phase, with jitter, with answers that fail or come late, with
+//! counters that begin again, and with the marker that a series has ended.
+
+use std::collections::BTreeMap;
+
+use super::{MetricKind, STALE, Telemetry};
+use crate::random::{Hash, Stream, Streams};
+use crate::scenario::spec::ScrapeSpec;
+use crate::units::Micros;
+
+/// Who is scraped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    Kafka,
+    Instance(usize),
+    Producer(usize),
+    Database(usize),
+    Cache(usize),
+    Host(usize),
+}
+
+/// One target.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) of: Of,
+    /// `job`, `instance` and whatever the service discovery adds.
+    labels: Vec<(String, String)>,
+    slots: BTreeMap<u64, Slot>,
+    scrapes: u64,
+    schedule: Stream,
+    noise: Stream,
+    phase: Micros,
+    /// Reading of processor seconds at the last scrape, for usage gauges.
+    pub(super) last_cpu: (Micros, f64),
+    up: Option<usize>,
+}
+
+#[derive(Clone, Debug)]
+struct Slot {
+    series: usize,
+    /// The scrape that last gave it.
+    seen: u64,
+    /// Where its counter began again.
+    base: f64,
+    last: f64,
+}
+
+/// What the next scrape of a target will meet.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Luck {
+    pub(crate) fails: bool,
+    pub(crate) resets: bool,
+    pub(crate) next: Micros,
+}
+
+impl Target {
+    pub(crate) fn new(of: Of, labels: &[(&str, &str)], interval: Micros, streams: &Streams) -> Self {
+        let labels: Vec<_> = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let name: String = labels.iter().take(2).map(|(_, value)| format!("{value} ")).collect();
+        let mut schedule = streams.stream(&name, "scrape");
+        Self {
+            of,
+            labels,
+            slots: BTreeMap::new(),
+            scrapes: 0,
+            phase: interval.times(schedule.unit()),
+            schedule,
+            noise: streams.stream(&name, "metric noise"),
+            last_cpu: (Micros::ZERO, 0.0),
+            up: None,
+        }
+    }
+
+    /// When it is scraped first.
+    pub(crate) fn phase(&self) -> Micros {
+        self.phase
+    }
+
+    /// Draws the fate of one scrape; always as many draws, so that no fate shifts another.
+    pub(crate) fn luck(&mut self, number: u64, spec: &ScrapeSpec) -> Luck {
+        let fails = self.schedule.chance(spec.gap_prob);
+        let resets = self.schedule.chance(spec.reset_prob);
+        let jitter = self.schedule.uniform(-spec.jitter, spec.jitter) / 2.0;
+        let regular = Micros(self.phase.0 + (number as i64 + 1) * Micros::of_seconds(spec.interval).0);
+        Luck { fails, resets, next: regular + Micros::of_seconds(jitter) }
+    }
+
+    /// A scrape that got no answer: all its series end, and `up` is 0.
+    pub(crate) fn fail(&mut self, telemetry: &mut Telemetry, at_ms: i64) {
+        self.scrapes += 1;
+        self.end_unseen(telemetry, at_ms);
+        self.say_up(telemetry, at_ms, 0.0);
+    }
+
+    /// Lets all counters begin again at zero.
+    pub(crate) fn reset(&mut self) {
+        for slot in self.slots.values_mut() {
+            slot.base = slot.last;
+        }
+    }
+
+    fn end_unseen(&mut self, telemetry: &mut Telemetry, at_ms: i64) {
+        for slot in self.slots.values().filter(|slot| slot.seen != self.scrapes) {
+            let samples = &mut telemetry.series[slot.series].samples;
+            if samples.last().is_some_and(|(_, value)| !super::is_stale(*value)) {
+                samples.push((at_ms, STALE));
+            }
+        }
+    }
+
+    fn say_up(&mut self, telemetry: &mut Telemetry, at_ms: i64, value: f64) {
+        let up = match self.up {
+            Some(up) => up,
+            None => telemetry.add("up", self.labels.iter().cloned().collect(), MetricKind::Gauge),
+        };
+        self.up = Some(up);
+        telemetry.series[up].samples.push((at_ms, value));
+    }
+}
+
+/// One answer, as it is written down.
+pub(crate) struct Page<'a> {
+    pub(super) target: &'a mut Target,
+    telemetry: &'a mut Telemetry,
+    at_ms: i64,
+    pub(super) metric_noise: f64,
+}
+
+impl<'a> Page<'a> {
+    pub(crate) fn new(target: &'a mut Target, telemetry: &'a mut Telemetry, at_ms: i64, metric_noise: f64) -> Self {
+        target.scrapes += 1;
+        Self { target, telemetry, at_ms, metric_noise }
+    }
+
+    pub(super) fn counter(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
+        self.write(name, labels, value, MetricKind::Counter);
+    }
+
+    pub(super) fn gauge(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
+        self.write(name, labels, value, MetricKind::Gauge);
+    }
+
+    /// The three series of a Micrometer timer.
+    pub(super) fn timer(
+        &mut self,
+        name: &str,
+        labels: &[(&str, &str)],
+        timer: &mut crate::cluster::timer::Timer,
+        now: Micros,
+    ) {
+        self.counter(&format!("{name}_count"), labels, timer.count as f64);
+        self.counter(&format!("{name}_sum"), labels, timer.sum.as_seconds());
+        self.gauge(&format!("{name}_max"), labels, timer.max(now).as_seconds());
+    }
+
+    /// A factor of noise for a measurement that is noisy in real life.
+    pub(super) fn noise(&mut self) -> f64 {
+        self.target.noise.factor(self.metric_noise)
+    }
+
+    /// Ends the answer.
+    pub(crate) fn end(self) {
+        self.target.end_unseen(self.telemetry, self.at_ms);
+        self.target.say_up(self.telemetry, self.at_ms, 1.0);
+    }
+
+    fn write(&mut self, name: &str, labels: &[(&str, &str)], value: f64, kind: MetricKind) {
+        let mut key = Hash::new();
+        key.add(name.as_bytes());
+        for (name, value) in labels {
+            key.add(name.as_bytes());
+            key.add(value.as_bytes());
+        }
+        let Target { slots, labels: own, scrapes, .. } = &mut *self.target;
+        let telemetry = &mut *self.telemetry;
+        let slot = slots.entry(key.finish()).or_insert_with(|| {
+            let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            // What the exporter says of itself wins over nothing here: targets add other names than exporters do.
+            let all = own.iter().cloned().chain(labels.iter().map(owned)).collect();
+            Slot { series: telemetry.add(name, all, kind), seen: 0, base: 0.0, last: 0.0 }
+        });
+        slot.seen = *scrapes;
+        slot.last = value;
+        let shown = if kind == MetricKind::Counter { value - slot.base } else { value };
+        telemetry.series[slot.series].samples.push((self.at_ms, shown));
+    }
+}

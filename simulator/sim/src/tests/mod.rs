@@ -1,0 +1,47 @@
+//! What must hold in every run, whatever the scenario: looked at from inside, where all that is true can be seen.
+
+mod determinism;
+mod physics;
+
+use lagdoctor_model::Millis;
+
+use crate::{Scenario, Simulation};
+
+/// The orders pipeline for some minutes, with these lines on top.
+fn scenario(minutes: u32, more: &str) -> Scenario {
+    let text = format!(
+        "schema = 1\nid = \"t\"\nfamily = \"t\"\nduration = \"{minutes}m\"\nuse = [\"topo/orders.toml\"]\n{more}\n\
+         [impact]\nsli = \"time_lag:fulfilment\"\nmin = \"20s\"\nfor = \"1m\"\n"
+    );
+    Scenario::parse(&text, Scenario::builtin_use)
+        .unwrap_or_else(|error| panic!("{error}: {:?}", std::error::Error::source(&error)))
+}
+
+/// A fault from the second minute on.
+fn fault(kind: &str, target: &str, severity: f64, params: &str) -> String {
+    format!(
+        "[[fault]]\nid = \"x\"\nkind = \"{kind}\"\ntarget = \"{target}\"\nat = \"2m\"\nseverity = {severity}\n\
+         params = {{ {params} }}\n"
+    )
+}
+
+/// Every kind of fault, with a target and parameters.
+const FAULTS: [(&str, &str, &str); 7] = [
+    ("load.burst", "checkout-api", ""),
+    ("consumer.slow-code", "fulfilment", "how = \"cpu\""),
+    ("consumer.slow-code", "fulfilment-1", "how = \"wait\""),
+    ("jvm.gc-full", "fulfilment-2", ""),
+    ("db.slow-statement", "orders-db", "statement = 1"),
+    ("db.replication-lag", "orders-db-replica", "face = \"stopped\""),
+    ("db.replication-lag", "orders-db-replica", "face = \"slow\""),
+];
+
+fn run(scenario: &Scenario, seed: u64) -> Simulation {
+    let mut run = Simulation::new(scenario, seed);
+    run.advance_to(run.end());
+    run
+}
+
+fn seconds(seconds: u32) -> Millis {
+    Millis::seconds(seconds)
+}

@@ -1,0 +1,208 @@
+//! What no fault may break: records are kept, closed systems stay closed, worse faults hurt more, Kafka's clocks decide.
+
+use super::{FAULTS, fault, run, scenario, seconds};
+use crate::cluster::line::Level;
+use crate::{Scenario, Simulation, builtin_names};
+
+/// Steps through a run and looks at it twice a second, at odd moments.
+fn at_every_moment(scenario: &Scenario, seed: u64, mut look: impl FnMut(&Simulation)) {
+    let mut run = Simulation::new(scenario, seed);
+    while run.now() + seconds(1) < run.end() {
+        run.advance_to(run.now() + lagdoctor_model::Millis::new(700).unwrap());
+        look(&run);
+    }
+}
+
+#[test]
+fn no_record_is_lost_or_made() {
+    for (kind, target, params) in FAULTS {
+        let scenario = scenario(5, &fault(kind, target, 0.8, params));
+        let first: u64 = {
+            let run = Simulation::new(&scenario, 5);
+            run.cluster.groups[0].committed.iter().flatten().sum()
+        };
+        at_every_moment(&scenario, 5, |run| {
+            let (cluster, group) = (&run.cluster, &run.cluster.groups[0]);
+            let topic = &cluster.topics[0];
+            let mut next = 0;
+            for (partition, owner) in &group.assigned {
+                let at = cluster.instances[*owner].positions[partition];
+                let committed = group.position(*partition);
+                let end = topic.log_end(*partition, cluster.now);
+                assert!(
+                    committed <= at.done && at.done <= at.next && at.next <= end,
+                    "{kind}: {at:?} {committed} {end}"
+                );
+                next += at.next;
+            }
+            let consumed: u64 = cluster.instances.iter().map(|instance| instance.meters.consumed).sum();
+            assert_eq!(consumed, next - first, "{kind}: what was handed out is what was fetched");
+            let done: u64 = cluster
+                .instances
+                .iter()
+                .map(|instance| instance.meters.listener.count + instance.meters.listener_failed.count)
+                .sum();
+            let at_work: u32 = cluster
+                .instances
+                .iter()
+                .map(|instance| instance.active + instance.batch.as_ref().map_or(0, |batch| batch.queued))
+                .sum();
+            assert_eq!(consumed, done + u64::from(at_work), "{kind}: what was handed out is done or at work");
+        });
+    }
+}
+
+#[test]
+fn threads_and_connections_are_never_more_than_there_are() {
+    for (kind, target, params) in FAULTS {
+        let scenario = scenario(5, &fault(kind, target, 0.9, params));
+        let mut most_waiting = 0;
+        at_every_moment(&scenario, 2, |run| {
+            for instance in &run.cluster.instances {
+                let (all, in_line, holding) = instance.census();
+                let lent: u32 = instance.pools.iter().map(|pool| pool.in_use).sum();
+                let waiting: u32 = instance.pools.iter().map(|pool| pool.waiting).sum();
+                assert_eq!((all, in_line, holding), (instance.active, waiting, lent), "{kind}");
+                assert!(all <= instance.plan.threads, "{kind}");
+                for pool in &instance.pools {
+                    assert!(
+                        pool.in_use <= pool.size && pool.waiting <= instance.plan.threads - pool.size,
+                        "{kind}: {pool:?}"
+                    );
+                    assert!(pool.waiting == 0 || pool.in_use == pool.size, "{kind}: nobody waits while one is free");
+                    most_waiting = most_waiting.max(pool.waiting);
+                }
+            }
+        });
+        if kind == "db.slow-statement" {
+            assert_eq!(most_waiting, 10, "waiters pin at threads minus connections");
+        }
+    }
+}
+
+#[test]
+fn a_latency_still_looks_healthy_while_the_lag_already_grows() {
+    let scenario = scenario(5, &fault("db.slow-statement", "orders-db", 1.0, ""));
+    let mut run = Simulation::new(&scenario, 4);
+    let listener = |run: &Simulation| {
+        let timers = run.cluster.instances.iter().map(|instance| &instance.meters.listener);
+        timers.fold((0, 0.0), |(count, sum), timer| (count + timer.count, sum + timer.sum.as_seconds()))
+    };
+    run.advance_to(run.start() + seconds(119));
+    let (count, sum) = listener(&run);
+    run.advance_to(run.start() + seconds(128));
+    let (later_count, later_sum) = listener(&run);
+    let mean = (later_sum - sum) / (later_count - count) as f64;
+    assert!(run.backlog("fulfilment").unwrap() > 2500, "{:?}", run.backlog("fulfilment"));
+    run.advance_to(run.start() + seconds(200));
+    let (end_count, end_sum) = listener(&run);
+    let honest = (end_sum - later_sum) / (end_count - later_count) as f64;
+    assert!(mean * 20.0 < honest, "only what was nearly done is done: {mean} s, and later {honest} s");
+}
+
+#[test]
+fn a_worse_fault_hurts_more() {
+    for (kind, target, params) in FAULTS {
+        let backlog = |severity| {
+            let scenario = scenario(6, &fault(kind, target, severity, params));
+            (1..=3).map(|seed| run(&scenario, seed).backlog("fulfilment").unwrap() as f64).sum::<f64>() / 3.0
+        };
+        let severities = [0.05, 0.4, 0.65, 0.9].map(backlog);
+        // A stopped apply thread is no less stopped at a lower severity.
+        assert!(severities.windows(2).all(|pair| pair[0] <= pair[1] * 1.03), "{kind} {params}: {severities:?}");
+        assert!(severities[3] > 2000.0, "{kind} {params}: {severities:?}");
+    }
+}
+
+#[test]
+fn every_scenario_with_a_fault_has_an_impact_and_the_quiet_one_has_none() {
+    for name in builtin_names() {
+        let scenario = Scenario::builtin(name).unwrap();
+        for seed in 1..=3 {
+            let pair = Simulation::pair(&scenario, seed);
+            let truth = pair.truth();
+            assert_eq!(truth.incident, pair.impact.is_some(), "{name} {seed}");
+            if let (Some(onset), Some(impact)) = (truth.onset_ms, truth.impact_ms) {
+                let (start, end) = (pair.run.start().as_millis(), pair.run.end().as_millis());
+                assert!(onset - start >= 40 * 60_000 && end - onset >= 10 * 60_000, "{name} {seed}");
+                assert!(impact > onset && impact - onset < 6 * 60_000, "{name} {seed}: {} s", (impact - onset) / 1000);
+                assert_eq!(truth.path.first().map(String::as_str), Some("group:fulfilment"));
+                assert_eq!(truth.path.last(), Some(&truth.roots[0].node), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pausing_instance_and_a_late_replica_look_alike_from_afar() {
+    // Records per second by which the backlog of the group grows, five minutes after the onset.
+    let slope = |name: &str, seed| {
+        let scenario = Scenario::builtin(name).unwrap();
+        let mut run = Simulation::new(&scenario, seed);
+        let onset = run.faults[0].0.at;
+        let mut backlog_after = |minutes: i64| {
+            run.advance_to(run.at(onset + crate::units::Micros::seconds(60 * minutes)));
+            run.backlog("fulfilment").unwrap() as f64
+        };
+        let (early, late) = (backlog_after(4), backlog_after(9));
+        (late - early) / 300.0
+    };
+    let mean = |name| (1..=4).map(|seed| slope(name, seed)).sum::<f64>() / 4.0;
+    let (pausing, late) = (mean("gc-pauses"), mean("replication-delay"));
+    assert!(pausing > 30.0 && late > 30.0 && (0.4..2.5).contains(&(pausing / late)), "{pausing} {late}");
+}
+
+#[test]
+fn a_member_that_stands_still_beyond_its_session_loses_its_partitions_and_comes_back() {
+    let heap = "[[node]]\nid = \"fulfilment\"\nheap = { max = \"72GiB\" }\n";
+    let scenario =
+        scenario(8, &(heap.to_owned() + &fault("jvm.gc-full", "fulfilment-2", 0.9, "") + "hold = \"100s\"\n"));
+    let mut seen = std::collections::BTreeSet::new();
+    at_every_moment(&scenario, 1, |run| {
+        seen.insert(run.cluster.groups[0].members.len());
+    });
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), [3, 4]);
+    let run = run(&scenario, 1);
+    assert!(run.cluster.groups[0].generation >= 3);
+    let says = |part: &str| run.telemetry().records.iter().any(|record| record.message.contains(part));
+    for line in [
+        "has failed, removing it from the group.",
+        "on heartbeat expiration",
+        "clock leap detected",
+        "(Re-)joining group",
+    ] {
+        assert!(says(line), "nobody wrote {line:?}");
+    }
+}
+
+#[test]
+fn a_batch_that_takes_too_long_costs_the_member_its_place() {
+    let service = "[[node]]\nid = \"fulfilment\"\nkafka = { max_poll_interval = \"15s\", max_poll_records = 500, fetch_records = 500 }\n";
+    let run = run(
+        &scenario(8, &(service.to_owned() + &fault("consumer.slow-code", "fulfilment-1", 1.0, "how = \"wait\""))),
+        1,
+    );
+    let says = |part: &str| run.telemetry().records.iter().any(|record| record.message.contains(part));
+    assert!(says("consumer poll timeout has expired"));
+    assert!(says("Commit cannot be completed since the group has already rebalanced"));
+    assert!(run.cluster.groups[0].generation > 2);
+}
+
+#[test]
+fn old_records_go_segment_by_segment() {
+    let topic = "[[node]]\nid = \"orders\"\nretention = \"3m\"\nsegment = \"1m\"\n";
+    let mut starts = std::collections::BTreeSet::new();
+    at_every_moment(&scenario(8, topic), 1, |run| {
+        let partition = &run.cluster.topics[0].partitions[0];
+        assert!(partition.log_start <= run.cluster.topics[0].log_end(0, run.cluster.now));
+        starts.insert(partition.log_start);
+    });
+    assert!((4..=6).contains(&starts.len()), "{starts:?}");
+}
+
+#[test]
+fn lines_of_an_application_are_counted_by_their_level() {
+    let run = run(&scenario(4, &fault("db.replication-lag", "orders-db-replica", 0.5, "")), 1);
+    let written = |instance: &crate::cluster::instance::Instance| instance.meters.lines[Level::Warn as usize];
+    assert!(run.cluster.instances.iter().all(|instance| written(instance) > 30));
+}

@@ -1,0 +1,185 @@
+//! What is wrong in a run, for grading alone: it stands apart from all that can be seen, and nothing seen leads here.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use lagdoctor_model::{NodeId, Topology};
+
+use crate::fault;
+use crate::scenario::Scenario;
+use crate::scenario::node::NodeOf;
+use crate::scenario::spec::{PathSpec, Role, RootSpec, Roots};
+use crate::simulation::Simulation;
+use crate::topology;
+use crate::units::Micros;
+
+/// The injected faults of a run, as a labelled incident states them. Times are Unix milliseconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Truth {
+    /// Whether anybody should be woken.
+    pub incident: bool,
+    /// When the first fault began.
+    pub onset_ms: Option<i64>,
+    /// When it began to hurt; `None` when it never did, so that silence is right.
+    pub impact_ms: Option<i64>,
+    /// When the last fault ended, or the run.
+    pub end_ms: Option<i64>,
+    /// What broke.
+    pub roots: Vec<Root>,
+    /// What set it off, without being it: node ids.
+    pub triggers: Vec<String>,
+    /// What looks broken and is not: node ids.
+    pub decoys: Vec<String>,
+    /// Node ids from what hurts to what broke, both included.
+    pub path: Vec<String>,
+}
+
+/// One thing that broke.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// Its node id.
+    pub node: String,
+    /// What of it: `heap`, `statement`, `apply` and the like.
+    pub component: String,
+    /// Slug of the fault class.
+    pub class: String,
+    /// At most two node ids that are right as well.
+    pub accept: Vec<String>,
+}
+
+/// That, when and how much a run was worse than the same run without its faults.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Impact {
+    /// What was compared: `time_lag:GROUP` or `backlog:GROUP`.
+    pub sli: String,
+    /// Seconds from the start of the run until it was worse by what the scenario calls an impact.
+    pub after_s: f64,
+    /// The greatest difference, in seconds or records.
+    pub worst: f64,
+}
+
+impl Impact {
+    pub(crate) fn between(run: &Simulation, twin: &Simulation) -> Option<Self> {
+        let spec = run.scenario.impact.as_ref()?;
+        let (what, group) = spec.sli.split_once(':')?;
+        let readings = |run: &Simulation| -> Option<Vec<f64>> {
+            let trace = run.trace.groups.iter().find(|trace| trace.name == group)?;
+            Some(match what {
+                "time_lag" => trace.time_lag.clone(),
+                _ => trace.backlog.iter().map(|backlog| *backlog as f64).collect(),
+            })
+        };
+        let worse: Vec<f64> =
+            readings(run)?.iter().zip(&readings(twin)?).map(|(with, without)| with - without).collect();
+        let (least, lasting) = (spec.min.log_normal().0, spec.lasting.log_normal().0.max(1.0) as usize);
+        let mut since = 0;
+        for (second, difference) in worse.iter().enumerate() {
+            if *difference < least {
+                since = second + 1;
+            } else if second + 1 - since >= lasting {
+                let worst = worse.iter().copied().fold(0.0, f64::max);
+                return Some(Self { sli: spec.sli.clone(), after_s: (since + 1) as f64, worst });
+            }
+        }
+        None
+    }
+}
+
+pub(crate) fn truth(run: &Simulation, impact: Option<&Impact>) -> Truth {
+    let scenario = &*run.scenario;
+    let is_real = |role: Role| role != Role::Benign;
+    let faults: Vec<_> = run.faults.iter().map(|(drawn, _)| drawn).filter(|drawn| is_real(drawn.role)).collect();
+    let ms = |moment: Micros| run.at(moment).as_millis();
+    let roots: Vec<Root> = match &scenario.truth.roots {
+        Roots::Given(roots) => roots.iter().map(|root| given(scenario, root)).collect(),
+        Roots::Auto(_) => {
+            let causes = faults.iter().filter(|drawn| drawn.role == Role::Cause);
+            causes.filter_map(|drawn| root(scenario, drawn)).collect()
+        }
+    };
+    let mut triggers: Vec<String> = scenario.truth.triggers.iter().map(|name| node_id(scenario, name)).collect();
+    let drawn = faults.iter().filter(|drawn| drawn.role == Role::Trigger);
+    triggers.extend(drawn.filter_map(|drawn| root(scenario, drawn)).map(|root| root.node));
+    let path = match &scenario.truth.path {
+        PathSpec::Given(path) => path.iter().map(|name| node_id(scenario, name)).collect(),
+        PathSpec::Auto(_) => {
+            let symptom = scenario.impact.as_ref().and_then(|impact| impact.sli.split_once(':'));
+            let topology = topology::whole(scenario, &run.cluster);
+            let ends = symptom.map(|(_, group)| format!("group:{group}")).zip(roots.first());
+            ends.map(|(symptom, root)| shortest(&topology, &symptom, &root.node)).unwrap_or_default()
+        }
+    };
+    Truth {
+        incident: scenario.truth.incident,
+        onset_ms: faults.iter().map(|drawn| drawn.at).min().map(ms),
+        impact_ms: impact.map(|impact| ms(Micros::of_seconds(impact.after_s))),
+        end_ms: faults.iter().map(|drawn| ms(drawn.end).min(run.end().as_millis())).max(),
+        roots,
+        triggers,
+        decoys: scenario.truth.decoys.iter().map(|name| node_id(scenario, name)).collect(),
+        path,
+    }
+}
+
+fn root(scenario: &Scenario, drawn: &fault::Drawn) -> Option<Root> {
+    let (node, component, accept) = fault::kind(&drawn.kind)?.root(scenario, &drawn.target);
+    Some(Root { node, component: component.to_owned(), class: drawn.kind.clone(), accept })
+}
+
+fn given(scenario: &Scenario, root: &RootSpec) -> Root {
+    Root {
+        node: node_id(scenario, &root.node),
+        component: root.component.clone(),
+        class: root.class.clone(),
+        accept: root.accept.iter().map(|name| node_id(scenario, name)).collect(),
+    }
+}
+
+/// The id of a node of a scenario; what is an id already stays.
+fn node_id(scenario: &Scenario, name: &str) -> String {
+    if name.contains(':') {
+        return name.to_owned();
+    }
+    let kind = scenario.nodes.iter().find(|node| node.id == name).map(|node| match node.of {
+        NodeOf::Producer => "producer",
+        NodeOf::Topic(_) => "topic",
+        NodeOf::Broker => "broker",
+        NodeOf::Service(_) => "service",
+        NodeOf::Primary(_) | NodeOf::Replica(_) => "database",
+        NodeOf::Cache(_) => "cache",
+        NodeOf::Http(_) => "endpoint",
+        NodeOf::Host(_) => "host",
+    });
+    format!("{}:{name}", kind.unwrap_or("instance"))
+}
+
+/// The shortest way along the edges, from the dependent to what it depends on.
+fn shortest(topology: &Topology, from: &str, to: &str) -> Vec<String> {
+    let mut next: BTreeMap<&NodeId, Vec<&NodeId>> = BTreeMap::new();
+    for edge in topology.edges() {
+        next.entry(&edge.dependent).or_default().push(&edge.dependency);
+    }
+    let Some(first) = topology.nodes().find(|node| node.id.as_str() == from).map(|node| &node.id) else {
+        return vec![];
+    };
+    let mut came: BTreeMap<&NodeId, Option<&NodeId>> = BTreeMap::from([(first, None)]);
+    let mut open = VecDeque::from([first]);
+    while let Some(node) = open.pop_front() {
+        if node.as_str() == to {
+            let mut path = vec![node.to_string()];
+            let mut at = node;
+            while let Some(Some(before)) = came.get(at) {
+                path.push(before.to_string());
+                at = before;
+            }
+            path.reverse();
+            return path;
+        }
+        for follower in next.get(node).into_iter().flatten().copied() {
+            if let std::collections::btree_map::Entry::Vacant(entry) = came.entry(follower) {
+                entry.insert(Some(node));
+                open.push_back(follower);
+            }
+        }
+    }
+    vec![]
+}
