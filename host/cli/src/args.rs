@@ -1,0 +1,328 @@
+//! The command line: what can be asked, and the help that teaches it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXAMPLES: &str = "\
+Try it with nothing installed:
+  lagdoctor demo
+
+Ask about a running cluster:
+  lagdoctor status   --bootstrap kafka:9092
+  lagdoctor diagnose --bootstrap kafka:9092 --prometheus http://prometheus:9090 --topology shop.toml
+
+Ask about a recorded incident:
+  lagdoctor simulate replication-delay --seed 7 --out incident
+  lagdoctor diagnose --bundle incident
+
+Exit codes: 0 fine, 1 found something that fails a gate, 2 could not do the job.
+lagdoctor only reads: it joins no consumer group and writes to no topic, broker or database.";
+
+/// Tells why a Kafka consumer group is falling behind.
+#[derive(Debug, Parser)]
+#[command(name = "lagdoctor", version, about, after_help = EXAMPLES, propagate_version = true, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Say more on stderr; twice for the plugins' own log lines.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Colour of text output.
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
+    pub color: Colour,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people, at a terminal.
+    Text,
+    /// For programs; its schema is committed and only grows.
+    Json,
+    /// For tickets and chats.
+    Markdown,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the whole job on three simulated incidents; needs nothing installed.
+    ///
+    /// Two incidents whose lag curves look alike, each diagnosed, with what the loudest metric would have blamed beside
+    /// it; then the first again without its database metrics. A simulated pipeline feeds an in-process Kafka, a
+    /// Prometheus API and an Elasticsearch API on loopback; from there on everything is what runs in production.
+    Demo(DemoArgs),
+    /// Every consumer group at a glance: state, backlog, time lag, trend, status.
+    Status(StatusArgs),
+    /// Say why a group falls behind: ranked causes, evidence, what was ruled out, what to do.
+    Diagnose(DiagnoseArgs),
+    /// The service: collect, diagnose and notify on a schedule.
+    Run(RunArgs),
+    /// Make an incident: a labelled bundle, or live endpoints to point tools at.
+    Simulate(SimulateArgs),
+    /// Grade the plugins on simulated incidents whose cause is known.
+    Evaluate(EvaluateArgs),
+    /// Record a window from live sources as a bundle, to look at later or to hand on.
+    Record(RecordArgs),
+    /// Look at plugins.
+    Plugin {
+        /// What to look at.
+        #[command(subcommand)]
+        command: PluginCommand,
+    },
+}
+
+/// Where to read from.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Sources")]
+pub struct SourceArgs {
+    /// A configuration file; see `host/service/lagdoctor.example.toml`.
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["bootstrap", "prometheus", "logs", "bundle"])]
+    pub config: Option<PathBuf>,
+    /// A recorded incident.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["bootstrap", "prometheus", "logs"])]
+    pub bundle: Option<PathBuf>,
+    /// Kafka, as HOST:PORT[,HOST:PORT...].
+    #[arg(long, value_name = "HOST:PORT")]
+    pub bootstrap: Option<String>,
+    /// A property for librdkafka, such as security.protocol=SSL; may be repeated.
+    #[arg(long = "kafka-property", value_name = "KEY=VALUE", requires = "bootstrap")]
+    pub kafka_properties: Vec<String>,
+    /// A Prometheus server, or what speaks its API.
+    #[arg(long, value_name = "URL")]
+    pub prometheus: Option<String>,
+    /// An Elasticsearch server, or what speaks its `_search` API; a path names the index.
+    #[arg(long, value_name = "URL")]
+    pub logs: Option<String>,
+    /// Who depends on whom: TOML or JSON.
+    #[arg(long, value_name = "FILE")]
+    pub topology: Option<PathBuf>,
+    /// Name of the cluster in reports.
+    #[arg(long, value_name = "NAME", default_value = "kafka")]
+    pub cluster: String,
+}
+
+/// From when to when.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Window")]
+pub struct WindowArgs {
+    /// How far to look back: 30m, 1h, 90s.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration)]
+    pub last: std::time::Duration,
+    /// The moment to diagnose: RFC 3339 or Unix seconds. Default: now; for a bundle, its own.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// Distance of readings.
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration)]
+    pub step: std::time::Duration,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Another draw of the same faults: other times, sizes and victims.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Where to read from.
+    #[command(flatten)]
+    pub sources: SourceArgs,
+    /// Show this group's partitions.
+    #[arg(long, value_name = "GROUP")]
+    pub group: Option<String>,
+    /// The window to judge by.
+    #[command(flatten)]
+    pub window: WindowArgs,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Arguments of `diagnose`.
+#[derive(Debug, Args)]
+pub struct DiagnoseArgs {
+    /// Where to read from.
+    #[command(flatten)]
+    pub sources: SourceArgs,
+    /// The group to explain. Default: the one that hurts most.
+    #[arg(long, value_name = "GROUP")]
+    pub group: Option<String>,
+    /// The window to look at.
+    #[command(flatten)]
+    pub window: WindowArgs,
+    /// Answer within this time with what is there by then; what is late is named as missing.
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration)]
+    pub deadline: std::time::Duration,
+    /// A plugin file to use besides, or in place of, the bundled one of the same name; may be repeated.
+    #[arg(long = "plugin", value_name = "FILE")]
+    pub plugins: Vec<PathBuf>,
+    /// Diagnose again each time as long as this.
+    #[arg(long, value_name = "EVERY", num_args = 0..=1, default_missing_value = "60s", value_parser = duration)]
+    pub watch: Option<std::time::Duration>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The configuration file; see `host/service/lagdoctor.example.toml`.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Stop after so many rounds. Default: go on until told to stop.
+    #[arg(long, value_name = "N")]
+    pub rounds: Option<u32>,
+}
+
+/// Arguments of `simulate`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("to").required(true).args(["out", "serve", "list"]))]
+pub struct SimulateArgs {
+    /// A built-in scenario, or a scenario file.
+    #[arg(required_unless_present = "list")]
+    pub scenario: Option<String>,
+    /// The draw: times, sizes, victims and noise. The same seed gives the same bytes.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Write a bundle here, and its truth beside it in DIR.truth.toml.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Answer the Prometheus and Elasticsearch APIs here, and run an in-process Kafka.
+    #[arg(long, value_name = "ADDR")]
+    pub serve: Option<SocketAddr>,
+    /// With --serve: how many simulated seconds pass in one. Default: start at the end of the incident and go on in real time.
+    #[arg(long, value_name = "FACTOR", requires = "serve", default_value_t = 1.0)]
+    pub speed: f64,
+    /// List the built-in scenarios.
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// Arguments of `evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// A folder of scenario files, or `builtin:NAME` (`builtin:public` for all).
+    #[arg(long, value_name = "DIR|builtin:NAME", default_value = "builtin:public")]
+    pub scenarios: String,
+    /// Which draws of each, both ends included.
+    #[arg(long, value_name = "A..B", default_value = "1..10", value_parser = seeds)]
+    pub seeds: (u64, u64),
+    /// A plugin file to grade in place of the bundled one of its world (scorers: besides); may be repeated.
+    #[arg(long = "plugin", value_name = "FILE")]
+    pub plugins: Vec<PathBuf>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Arguments of `record`.
+#[derive(Debug, Args)]
+pub struct RecordArgs {
+    /// Where to read from.
+    #[command(flatten)]
+    pub sources: SourceArgs,
+    /// The window to record.
+    #[command(flatten)]
+    pub window: WindowArgs,
+    /// Write the bundle here.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// What to look at.
+#[derive(Debug, Subcommand)]
+pub enum PluginCommand {
+    /// The plugins inside this program: world, version, what they are for.
+    List {
+        /// How to print.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// One plugin: world, imports, grants asked for, config, limits, digest.
+    Inspect {
+        /// The name of a bundled plugin, or a component file.
+        plugin: String,
+        /// How to print.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+}
+
+/// Reads `90s`, `30m`, `1h`, `2d`, `250ms`.
+pub fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(|| help(text))?;
+    let (number, unit) = text.split_at(split);
+    let number: f64 = number.trim().parse().map_err(|_| help(text))?;
+    let seconds = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        "d" => 86_400.0,
+        _ => return Err(help(text)),
+    };
+    std::time::Duration::try_from_secs_f64(number * seconds)
+        .ok()
+        .filter(|duration| !duration.is_zero() && duration.as_secs() <= 31 * 86_400)
+        .ok_or_else(|| format!("`{text}` is not between 1 ms and 31 days"))
+}
+
+fn help(text: &str) -> String {
+    format!("`{text}` is no time; write a number and a unit: 90s, 30m, 1h, 2d")
+}
+
+/// Reads `3`, `1..10`.
+fn seeds(text: &str) -> Result<(u64, u64), String> {
+    let bad = || format!("`{text}` is no range of seeds; write 1..10 for ten of them, or 7 for one");
+    let (from, to) = text.split_once("..").unwrap_or((text, text));
+    let from: u64 = from.parse().map_err(|_| bad())?;
+    let to: u64 = to.trim_start_matches('=').parse().map_err(|_| bad())?;
+    if from <= to && to - from < 100_000 { Ok((from, to)) } else { Err(bad()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        for (text, seconds) in [("90s", 90), ("30m", 1800), ("1h", 3600), ("2d", 172_800), ("1.5h", 5400)] {
+            assert_eq!(duration(text).unwrap().as_secs(), seconds);
+        }
+        for text in ["", "5", "h", "-1h", "1y", "NaNs", "0s", "1e300h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn seeds_are_a_range_with_both_ends() {
+        assert_eq!(seeds("1..10"), Ok((1, 10)));
+        assert_eq!(seeds("7"), Ok((7, 7)));
+        assert!(seeds("10..1").is_err() && seeds("a..b").is_err());
+    }
+}

@@ -1,0 +1,189 @@
+//! The whole job in three acts, on a simulated pipeline and real protocols: an in-process Kafka, and the Prometheus and
+//! Elasticsearch APIs on loopback. From there on everything is what runs in production.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use lagdoctor_model::{Diagnosis, Millis, Signals, Timestamp, Window};
+use lagdoctor_service::config::PluginSection;
+use lagdoctor_service::report::{self, StatusReport};
+use lagdoctor_service::{Flags, Look, Request, Sources};
+use lagdoctor_service::{Options, diagnose};
+use miette::{IntoDiagnostic, Result};
+use serde_json::json;
+
+use crate::args::DemoArgs;
+use crate::commands::simulate;
+use crate::output::{self, Output};
+use crate::serve::simulated::{self, Pipeline};
+use crate::session::Session;
+
+/// How much of each run Kafka is watched for.
+const WATCHED: Millis = Millis::minutes(60);
+/// How often Kafka is looked at, in virtual time.
+const EVERY: Millis = Millis::seconds(30);
+const STEP: Millis = Millis::seconds(15);
+
+/// A simulated incident and all that reads it.
+struct Act {
+    signals: Signals,
+    diagnosis: Diagnosis,
+    naive: Diagnosis,
+    took: std::time::Duration,
+    address: SocketAddr,
+    bootstrap: String,
+    window: Window,
+    /// Lag as Kafka showed it over the run.
+    collector: lagdoctor_service::Collector,
+    _pipeline: Pipeline,
+}
+
+/// Runs the command.
+pub async fn run(args: DemoArgs, output: &Output) -> Result<ExitCode> {
+    let began = Instant::now();
+    output.say(
+        "Two incidents with lag curves that look alike. The pipelines are simulated; Kafka, Prometheus and Elasticsearch are\n\
+         spoken to over their own protocols, by the same code and plugins as in production.\n",
+    );
+    let mut first = act("replication-delay", args.seed, output).await?;
+    show(1, &first, output);
+    let second = act("gc-pauses", args.seed, output).await?;
+    show(2, &second, output);
+
+    heading(3, "The first again, but nobody scrapes the databases", output);
+    let mut blind = sources(&first)?;
+    blind.kafka.clear();
+    blind.plugins = blind
+        .plugins
+        .into_iter()
+        .map(|mut plugin| {
+            if plugin.name.as_deref() == Some("collector-prometheus") {
+                plugin.config["match"] = json!([r#"job!="mysqld""#]);
+            }
+            plugin
+        })
+        .collect();
+    let session = Session::live(blind, &[], "demo").await?;
+    let clock = Instant::now();
+    let request = Request { window: first.window, cluster: None, look: Look::Earlier, deadline: Millis::seconds(20) };
+    first.collector.read_with(session.loaded.collectors.clone());
+    let signals = first.collector.collect(&request).await;
+    let diagnosis = diagnose(&signals, &session.loaded.plugins, &Options::default()).await;
+    output.say(&report::text(&diagnosis, output.style()));
+    output.say(&format!("(window to verdict: {} ms)\n", clock.elapsed().as_millis()));
+
+    heading(0, "What to take from it", output);
+    output.say(&format!(
+        "1. {}\n   the loudest metric alone would have blamed {}\n2. {}\n   the loudest metric alone would have blamed {}\n3. {}\n\nAll of it took {:.0} s.",
+        report::headline(&first.diagnosis),
+        blamed(&first.naive),
+        report::headline(&second.diagnosis),
+        blamed(&second.naive),
+        report::headline(&diagnosis),
+        began.elapsed().as_secs_f64()
+    ));
+    Ok(output::exit(output::FINE))
+}
+
+/// Plays one incident to its end while Kafka is watched, then diagnoses it.
+async fn act(scenario: &str, seed: u64, output: &Output) -> Result<Act> {
+    let scenario = simulate::scenario(scenario)?;
+    let mut pipeline = Pipeline::new(&scenario, seed)?;
+    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let address = simulated::serve(pipeline.shared(), loopback).await?;
+    let bootstrap = pipeline.bootstrap();
+    let (start, end) = (pipeline.run().start(), pipeline.run().end());
+    let window = |now: Timestamp| Window { start: (now - WATCHED).max(start), now, step: STEP };
+
+    let sources = live_sources(address, &bootstrap, &pipeline)?;
+    let session = Session::live(sources, &[], "demo").await?;
+    let mut collector = session.collector(WATCHED);
+    let looks = end.since(start).as_millis() / EVERY.as_millis();
+    let bar = output.progress(u64::try_from(looks).unwrap_or(0), "an hour goes by");
+    let mut now = start;
+    while now + EVERY < end {
+        now = now + EVERY;
+        pipeline = tokio::task::spawn_blocking(move || pipeline.advance_to(now).map(|()| pipeline))
+            .await
+            .into_diagnostic()??;
+        collector.look(&window(now), Millis::seconds(10)).await;
+        bar.inc(1);
+    }
+    pipeline =
+        tokio::task::spawn_blocking(move || pipeline.advance_to(end).map(|()| pipeline)).await.into_diagnostic()??;
+    bar.finish_and_clear();
+
+    let clock = Instant::now();
+    let request = Request { window: window(end), cluster: None, look: Look::Now, deadline: Millis::seconds(20) };
+    let signals = collector.collect(&request).await;
+    let diagnosis = diagnose(&signals, &session.loaded.plugins, &Options::default()).await;
+    let took = clock.elapsed();
+    let naive = diagnose(&signals, &naive_plugins().await?, &Options::default()).await;
+    Ok(Act { signals, diagnosis, naive, took, address, bootstrap, window: window(end), collector, _pipeline: pipeline })
+}
+
+fn show(number: u32, act: &Act, output: &Output) {
+    let title = if number == 1 { "A group falls behind" } else { "Another one falls behind; the curve looks the same" };
+    heading(number, title, output);
+    output.say(&curve(&act.signals));
+    output.say(&StatusReport::of(&act.signals).text(output.style(), report::Rows::Groups));
+    output.say(&report::text(&act.diagnosis, output.style()));
+    output.say(&format!(
+        "(window to verdict: {} ms; the largest z-score alone would have blamed {})\n",
+        act.took.as_millis(),
+        blamed(&act.naive)
+    ));
+}
+
+fn heading(number: u32, title: &str, output: &Output) {
+    let title = if number == 0 { title.to_owned() } else { format!("Act {number}. {title}") };
+    output.say(&if output.colour() { format!("\n\x1b[1;7m {title} \x1b[0m\n") } else { format!("\n== {title} ==\n") });
+}
+
+/// Whom the rival blames first.
+fn blamed(naive: &Diagnosis) -> String {
+    naive
+        .causes
+        .first()
+        .map_or_else(|| "nobody".to_owned(), |cause| format!("{} `{}`", cause.node.kind(), cause.node.name()))
+}
+
+/// The backlog over the window, as a line of bars.
+fn curve(signals: &Signals) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let backlog = signals.series.iter().find(|series| series.signal().as_str() == "kafka.consumer_group.backlog");
+    let Some(backlog) = backlog else { return "backlog: not known\n".to_owned() };
+    let grid = backlog.on_grid(signals.window.start, Millis::minutes(1), 61);
+    let most = grid.iter().copied().filter(|value| value.is_finite()).fold(1.0, f64::max);
+    let bar = |value: &f64| if value.is_finite() { BARS[((value / most * 7.0) as usize).min(7)] } else { ' ' };
+    let bars: String = grid.iter().map(bar).collect();
+    format!("backlog of `{}`, one hour, highest {most:.0} records\n{bars}\n", backlog.node().name())
+}
+
+/// The sources of a running act, as flags would name them.
+fn live_sources(address: SocketAddr, bootstrap: &str, pipeline: &Pipeline) -> Result<Sources> {
+    let flags = Flags {
+        cluster: "demo".into(),
+        bootstrap: Some(bootstrap.to_owned()),
+        prometheus: Some(format!("http://{address}")),
+        logs: Some(format!("http://{address}/logs")),
+        ..Flags::default()
+    };
+    let mut sources = Sources::from_flags(&flags).into_diagnostic()?;
+    sources.topology = pipeline.run().topology().clone();
+    Ok(sources)
+}
+
+fn sources(act: &Act) -> Result<Sources> {
+    live_sources(act.address, &act.bootstrap, &act._pipeline)
+}
+
+async fn naive_plugins() -> Result<lagdoctor_service::Plugins> {
+    let mut naive = Sources::default();
+    naive.plugins.extend(["scorer-largest-z", "ranker-largest-z"].map(PluginSection::bundled));
+    let mut plugins = Session::live(naive, &[], "demo").await?.loaded.plugins;
+    plugins.scorers.retain(|scorer| scorer.name() == "scorer-largest-z");
+    plugins.forecaster = None;
+    Ok(plugins)
+}

@@ -1,0 +1,100 @@
+//! Grades the plugins on simulated incidents.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use lagdoctor_grade::{Graded, Run, Scorecard, Stage, look, sources, truth};
+use lagdoctor_model::Millis;
+use lagdoctor_service::config::PluginSection;
+use lagdoctor_service::{Options, diagnose};
+use lagdoctor_service::{Plugins, report};
+use lagdoctor_sim::{Scenario, Simulation, builtin_names};
+use miette::{IntoDiagnostic, Result, miette};
+
+use crate::args::{EvaluateArgs, Format};
+use crate::commands::simulate;
+use crate::output::{self, Output};
+use crate::session::Session;
+
+/// Runs the command.
+pub async fn run(args: EvaluateArgs, output: &Output) -> Result<ExitCode> {
+    let scenarios = scenarios(&args.scenarios)?;
+    let stage = Arc::new(Stage::default());
+    let session = Session::open(sources(), &args.plugins, "simulated", stage.clone()).await?;
+    let rival = rival(stage.clone()).await?;
+    let (first, last) = args.seeds;
+    let bar = output.progress(scenarios.len() as u64 * (last - first + 1), "grading");
+    let mut scorecard = Scorecard::default();
+    for (name, scenario) in &scenarios {
+        for seed in first..=last {
+            let made = scenario.clone();
+            let pair = tokio::task::spawn_blocking(move || Simulation::pair(&made, seed)).await.into_diagnostic()?;
+            let truth = truth(&pair.truth()).into_diagnostic()?;
+            let run = Arc::new(pair.run);
+            stage.put_on(run.clone());
+            let signals = look(&run, &session.loaded.collectors).await;
+            let options = Options { deadline: Millis::minutes(10), ..Options::default() };
+            let clock = Instant::now();
+            let diagnosis = diagnose(&signals, &session.loaded.plugins, &options).await;
+            let took_ms = clock.elapsed().as_secs_f64() * 1000.0;
+            let naive = diagnose(&signals, &rival, &options).await;
+            scorecard.add(Run {
+                scenario: name.clone(),
+                seed,
+                incident: truth.incident,
+                grade: Graded::of(&diagnosis, &truth),
+                said: report::headline(&diagnosis),
+                rival: Graded::of(&naive, &truth),
+                took_ms,
+            });
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    output.say(&match args.format {
+        Format::Json => scorecard.json(),
+        Format::Text => scorecard.text(),
+        Format::Markdown => format!("```\n{}```\n", scorecard.text()),
+    });
+    Ok(output::exit(output::FINE))
+}
+
+/// The naive rival: the largest z-score, nothing else.
+pub async fn rival(stage: Arc<Stage>) -> Result<Plugins> {
+    let mut naive = sources();
+    naive.plugins.extend(["scorer-largest-z", "ranker-largest-z"].map(PluginSection::bundled));
+    let mut plugins = Session::open(naive, &[], "simulated", stage).await?.loaded.plugins;
+    plugins.scorers.retain(|scorer| scorer.name() == "scorer-largest-z");
+    plugins.forecaster = None;
+    Ok(plugins)
+}
+
+/// The scenarios that were asked for, with their names.
+fn scenarios(what: &str) -> Result<Vec<(String, Scenario)>> {
+    if let Some(name) = what.strip_prefix("builtin:") {
+        let names: Vec<&str> = builtin_names().filter(|known| name == "public" || *known == name).collect();
+        if names.is_empty() {
+            let known: Vec<&str> = builtin_names().collect();
+            return Err(miette!(
+                help = format!("write builtin:public for all, or one of {}", known.join(", ")),
+                "no scenario called `{name}` is built in"
+            ));
+        }
+        return names.into_iter().map(|name| Ok((name.to_owned(), simulate::scenario(name)?))).collect();
+    }
+    let entries = std::fs::read_dir(Path::new(what)).map_err(|error| {
+        miette!(help = "name a folder of scenario files, or builtin:public", "cannot read `{what}`: {error}")
+    })?;
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+    if files.is_empty() {
+        return Err(miette!("`{what}` holds no scenario files (*.toml)"));
+    }
+    let named = |path: &PathBuf| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    files.iter().map(|path| Ok((named(path), simulate::scenario(&path.to_string_lossy())?))).collect()
+}

@@ -1,0 +1,10 @@
+//! The commands, one file each. Each turns arguments into calls of the crates below and prints what they answer.
+
+pub mod demo;
+pub mod diagnose;
+pub mod evaluate;
+pub mod plugin;
+pub mod record;
+pub mod service;
+pub mod simulate;
+pub mod status;

@@ -1,0 +1,136 @@
+//! What plugins are, import and ask for.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use lagdoctor_runtime::{Host, HostOptions, Limits, Network, Plugin};
+use miette::{IntoDiagnostic, Result, miette};
+use serde_json::json;
+
+use crate::args::Format;
+use crate::bundled::BUNDLED;
+use crate::output::{self, Output};
+
+/// The plugins inside this program.
+pub async fn list(format: Format, output: &Output) -> Result<ExitCode> {
+    let host = host()?;
+    let mut plugins = vec![];
+    for component in BUNDLED {
+        plugins.push(host.load(component.name, component.wasm).await.into_diagnostic()?);
+    }
+    plugins.sort_by(|a, b| (a.world(), &a.manifest().name).cmp(&(b.world(), &b.manifest().name)));
+    if plugins.is_empty() {
+        output.note("this program was built without plugins; run `cargo xtask build`");
+    }
+    output.say(&match format {
+        Format::Json => pretty(&json!({ "plugins": plugins.iter().map(document).collect::<Vec<_>>() })),
+        Format::Text => {
+            let row = |plugin: &Plugin| {
+                let manifest = plugin.manifest();
+                let size = plugin.size() / 1024;
+                format!(
+                    "{:11} {:26} {:8} {size:>5} KiB  {}\n",
+                    plugin.world(),
+                    manifest.name,
+                    manifest.version,
+                    manifest.summary
+                )
+            };
+            plugins.iter().map(row).collect()
+        }
+        Format::Markdown => {
+            let row = |plugin: &Plugin| {
+                let manifest = plugin.manifest();
+                format!("| {} | `{}` | {} | {} |\n", plugin.world(), manifest.name, manifest.version, manifest.summary)
+            };
+            let rows: String = plugins.iter().map(row).collect();
+            format!("| world | name | version | what for |\n|---|---|---|---|\n{rows}")
+        }
+    });
+    Ok(output::exit(output::FINE))
+}
+
+/// One plugin: bundled, or of a file.
+pub async fn inspect(plugin: &str, format: Format, output: &Output) -> Result<ExitCode> {
+    let host = host()?;
+    let loaded = match BUNDLED.iter().find(|component| component.name == plugin) {
+        Some(component) => host.load(component.name, component.wasm).await,
+        None => {
+            let wasm = std::fs::read(Path::new(plugin)).map_err(|error| {
+                let known: Vec<&str> = BUNDLED.iter().map(|component| component.name).collect();
+                miette!(
+                    help = format!("bundled are {}", known.join(", ")),
+                    "`{plugin}` is no bundled plugin, and no file that can be read ({error})"
+                )
+            })?;
+            host.load(plugin, &wasm).await
+        }
+    }
+    .into_diagnostic()?;
+    output.say(&match format {
+        Format::Json => pretty(&document(&loaded)),
+        Format::Text => page(&loaded, host.limits()),
+        Format::Markdown => format!("```\n{}```\n", page(&loaded, host.limits())),
+    });
+    Ok(output::exit(output::FINE))
+}
+
+fn host() -> Result<Host> {
+    Host::new(HostOptions::new(Arc::new(Network::new()))).into_diagnostic()
+}
+
+fn pretty(value: &serde_json::Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+}
+
+fn document(plugin: &Plugin) -> serde_json::Value {
+    let manifest = plugin.manifest();
+    let ask = |ask: &lagdoctor_runtime::Ask| json!({ "kind": ask.kind.to_string(), "value": ask.value, "reason": ask.reason });
+    json!({
+        "name": manifest.name,
+        "version": manifest.version,
+        "world": plugin.world().to_string(),
+        "summary": manifest.summary,
+        "sha256": plugin.digest(),
+        "bytes": plugin.size(),
+        "imports": plugin.imports(),
+        "signals": manifest.signals,
+        "classes": manifest.classes,
+        "grants": manifest.grants.iter().map(ask).collect::<Vec<_>>(),
+        "config_schema": manifest.config_schema,
+    })
+}
+
+fn page(plugin: &Plugin, limits: &Limits) -> String {
+    let manifest = plugin.manifest();
+    let mut page = format!("{} {}\n{}\n\n", manifest.name, manifest.version, manifest.summary);
+    let mut row = |name: &str, value: String| {
+        let value = if value.is_empty() { "none".to_owned() } else { value };
+        page += &format!("{name:9} {}\n", value.replace('\n', "\n          "));
+    };
+    let asks: Vec<String> =
+        manifest.grants.iter().map(|ask| format!("{} {}: {}", ask.kind, ask.value, ask.reason)).collect();
+    row("world", plugin.world().to_string());
+    row("sha256", plugin.digest().to_owned());
+    row("size", format!("{} bytes", plugin.size()));
+    row("imports", plugin.imports().join("\n"));
+    row("asks for", asks.join("\n"));
+    row("signals", manifest.signals.join("\n"));
+    row("classes", manifest.classes.join("\n"));
+    row(
+        "limits",
+        format!(
+            "{} units of fuel, {} MiB of memory and {} s a call\n{} findings or other items, {} log lines, {} HTTP requests of {} MiB each",
+            limits.fuel,
+            limits.memory_bytes >> 20,
+            limits.timeout.as_secs(),
+            limits.output_items,
+            limits.log_lines,
+            limits.http_requests,
+            limits.http_body_bytes >> 20,
+        ),
+    );
+    row("config", pretty(&manifest.config_schema).trim_end().to_owned());
+    page
+}

@@ -1,0 +1,44 @@
+//! Every group at a glance.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use lagdoctor_model::GroupStatus;
+use lagdoctor_service::report::{Rows, StatusReport};
+use miette::{Result, miette};
+
+use crate::args::{Format, StatusArgs};
+use crate::output::{self, Output};
+use crate::session::{self, Session};
+
+/// Kafka's own request time-out is 30 s; whoever looks at a screen does not wait that long.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Runs the command. Exit code 1 when a group is worse than OK.
+pub async fn run(args: StatusArgs, output: &Output) -> Result<ExitCode> {
+    let sources = session::sources(&args.sources)?;
+    let session = Session::live(sources, &[], &args.sources.cluster).await?;
+    let signals = session::signals(&session, &args.sources, &args.window, DEADLINE).await?;
+    let mut report = StatusReport::of(&signals);
+    let mut rows = Rows::Groups;
+    if let Some(group) = &args.group {
+        let known: Vec<String> = report.groups.iter().map(|known| known.group.clone()).collect();
+        if !known.contains(group) {
+            return Err(miette!(
+                help = "check the name, and that `groups.allow` and the rights of this client let it be seen",
+                "no group is called `{group}`; there {} {}",
+                if known.len() == 1 { "is" } else { "are" },
+                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+            ));
+        }
+        report = report.only(group);
+        rows = Rows::Partitions;
+    }
+    output.say(&match args.format {
+        Format::Text => report.text(output.style(), rows),
+        Format::Json => report.json(),
+        Format::Markdown => report.markdown(rows),
+    });
+    let bad = report.groups.iter().any(|group| group.status > GroupStatus::Unknown);
+    Ok(output::exit(if bad { output::FOUND } else { output::FINE }))
+}

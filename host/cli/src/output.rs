@@ -1,0 +1,102 @@
+//! Where output goes: answers to stdout, progress and errors to stderr; colour and progress bars only on a terminal.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lagdoctor_service::report::{self, Style};
+use tracing_subscriber::EnvFilter;
+
+use crate::args::Colour;
+
+/// All is well.
+pub const FINE: u8 = 0;
+/// Something was found that fails a gate.
+pub const FOUND: u8 = 1;
+/// The job could not be done.
+pub const COULD_NOT: u8 = 2;
+
+/// Prints.
+pub struct Output {
+    colour: bool,
+}
+
+impl Output {
+    /// Decides about colour once.
+    pub fn new(colour: Colour) -> Self {
+        let colour = match colour {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        };
+        let theme = if colour { miette::GraphicalTheme::unicode() } else { miette::GraphicalTheme::unicode_nocolor() };
+        // Fails only when a hook is set already, which is as good.
+        let _ = miette::set_hook(Box::new(move |_| {
+            Box::new(miette::MietteHandlerOpts::new().graphical_theme(theme.clone()).build())
+        }));
+        Self { colour }
+    }
+
+    /// Whether answers may hold colour.
+    pub fn colour(&self) -> bool {
+        self.colour
+    }
+
+    /// How reports are laid out: as wide as the terminal says it is, within 80 and 120.
+    pub fn style(&self) -> Style {
+        let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        Style::new(
+            if self.colour { report::Colour::Ansi } else { report::Colour::Plain },
+            columns.unwrap_or(100).clamp(80, 120),
+        )
+    }
+
+    /// An answer. A reader that has gone away, as `head` does, is no error.
+    pub fn say(&self, text: &str) {
+        let mut stdout = io::stdout().lock();
+        let _ = stdout.write_all(text.as_bytes());
+        if !text.ends_with('\n') {
+            let _ = stdout.write_all(b"\n");
+        }
+        let _ = stdout.flush();
+    }
+
+    /// A remark about how it goes.
+    pub fn note(&self, text: &str) {
+        let _ = writeln!(io::stderr(), "{text}");
+    }
+
+    /// What went wrong, with cause and way out.
+    pub fn error(&self, error: &miette::Report) {
+        let _ = writeln!(io::stderr(), "{error:?}");
+    }
+
+    /// A progress bar over `steps`, seen on a terminal only.
+    pub fn progress(&self, steps: u64, what: &str) -> ProgressBar {
+        let target =
+            if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let style = ProgressStyle::with_template("{msg:24} {bar:40} {pos}/{len} {eta}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(Some(steps), target).with_style(style);
+        bar.set_message(what.to_owned());
+        bar
+    }
+}
+
+/// What the host and its plugins say of themselves goes to stderr: warnings always, more with `-v`.
+pub fn log_to_stderr(verbose: u8) {
+    let default = match verbose {
+        0 => "error",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_env("LAGDOCTOR_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    // Fails only when a subscriber is set already, as in tests.
+    let _ = logs.try_init();
+}
+
+/// The exit code of this number.
+pub fn exit(code: u8) -> ExitCode {
+    ExitCode::from(code)
+}

@@ -1,0 +1,3 @@
+//! What the program serves over HTTP: for now, simulated endpoints.
+
+pub mod simulated;

@@ -1,0 +1,181 @@
+//! What most commands need: sources from flags or a file, the plugins loaded and bound, and the signals of one window,
+//! live or recorded. Start at [`Session::open`].
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use lagdoctor_model::{Millis, Signals, Timestamp, Window};
+use lagdoctor_runtime::{Host, HostOptions, Network, Transport};
+use lagdoctor_service::config::PluginSection;
+use lagdoctor_service::report::{Envelope, Links};
+use lagdoctor_service::{Bundled, Collector, Config, Flags, Loaded, Look, Request, Sources, derive, plugins};
+use miette::{IntoDiagnostic, Result, WrapErr, miette};
+
+use crate::args::{SourceArgs, WindowArgs};
+use crate::bundled::BUNDLED;
+
+/// Sources, and the plugins that read, judge and tell.
+pub struct Session {
+    /// Where to read from.
+    pub sources: Sources,
+    /// The plugins.
+    pub loaded: Loaded,
+    /// Name of the cluster in reports.
+    pub cluster: String,
+    /// Owns the engine that the plugins run on.
+    _host: Host,
+}
+
+impl Session {
+    /// Loads and binds the plugins that `sources` name, the bundled ones, and those in `files`.
+    pub async fn open(
+        mut sources: Sources,
+        files: &[PathBuf],
+        cluster: &str,
+        transport: Arc<dyn Transport>,
+    ) -> Result<Self> {
+        if BUNDLED.is_empty() {
+            return Err(miette!(
+                help = "run `cargo xtask build`, which builds the plugins and then the program around them",
+                "this program was built without its plugins"
+            ));
+        }
+        sources.plugins.extend(files.iter().map(PluginSection::file));
+        let host = Host::new(HostOptions::new(transport)).into_diagnostic()?;
+        let loaded = plugins::load(&host, &sources, &bundled()).await.into_diagnostic()?;
+        Ok(Self { sources, loaded, cluster: cluster.to_owned(), _host: host })
+    }
+
+    /// The same over the real network.
+    pub async fn live(sources: Sources, files: &[PathBuf], cluster: &str) -> Result<Self> {
+        Self::open(sources, files, cluster, Arc::new(Network::new())).await
+    }
+
+    /// A collector of these sources that keeps as much of the past as a window is long.
+    pub fn collector(&self, keep: Millis) -> Collector {
+        Collector::new(&self.sources.kafka, self.loaded.collectors.clone(), self.sources.topology.clone(), keep)
+    }
+
+    /// How to look at the evidence oneself.
+    pub fn links(&self) -> Links {
+        self.sources.prometheus.as_deref().map_or_else(Links::none, Links::prometheus)
+    }
+
+    /// What is said about the run that made a report.
+    pub fn envelope(&self, took: Duration) -> Envelope {
+        Envelope { took: millis(took), cluster: self.cluster.clone(), plugins: self.loaded.uses() }
+    }
+}
+
+/// The plugins inside this program.
+pub fn bundled() -> Vec<Bundled<'static>> {
+    BUNDLED.iter().map(|plugin| Bundled { name: plugin.name, wasm: plugin.wasm }).collect()
+}
+
+/// The sources that flags or a configuration file name.
+pub fn sources(args: &SourceArgs) -> Result<Sources> {
+    if let Some(file) = &args.config {
+        let config = Config::load(file).into_diagnostic()?;
+        return Sources::from_config(&config).into_diagnostic();
+    }
+    let flags = Flags {
+        cluster: args.cluster.clone(),
+        bootstrap: args.bootstrap.clone(),
+        kafka_properties: args.kafka_properties.clone(),
+        prometheus: args.prometheus.clone(),
+        logs: args.logs.clone(),
+        topology: args.topology.clone(),
+    };
+    if args.bundle.is_none() && flags.bootstrap.is_none() && flags.prometheus.is_none() && flags.logs.is_none() {
+        return Err(miette!(
+            help = "name a source: --bootstrap HOST:PORT, --prometheus URL, --logs URL, --bundle DIR, or -c FILE; `lagdoctor demo` needs none",
+            "there is nothing to read from"
+        ));
+    }
+    Sources::from_flags(&flags).into_diagnostic()
+}
+
+/// The signals of one window: of a bundle, or read now.
+pub async fn signals(session: &Session, args: &SourceArgs, window: &WindowArgs, deadline: Duration) -> Result<Signals> {
+    if let Some(folder) = &args.bundle {
+        return recorded(folder);
+    }
+    let present = wall_clock()?;
+    let (now, look) = match &window.at {
+        Some(text) => (moment(text)?, Look::Never),
+        None => (present, Look::Now),
+    };
+    let window = Window { start: now - millis(window.last), now, step: millis(window.step) };
+    let request = Request { window, cluster: None, look, deadline: millis(deadline) };
+    Ok(session.collector(window.now.since(window.start)).collect(&request).await)
+}
+
+/// The signals of a bundle, with what follows from its offsets.
+pub fn recorded(folder: &Path) -> Result<Signals> {
+    let mut signals = lagdoctor_bundle::read(folder).into_diagnostic()?.signals;
+    derive::derive(&mut signals);
+    Ok(signals.normalised())
+}
+
+/// A duration as the model has it.
+pub fn millis(duration: Duration) -> Millis {
+    i64::try_from(duration.as_millis()).ok().and_then(|ms| Millis::new(ms).ok()).unwrap_or(Millis::ZERO)
+}
+
+/// The time of day. Only commands ask; what is below them is told.
+pub fn wall_clock() -> Result<Timestamp> {
+    let since =
+        SystemTime::now().duration_since(UNIX_EPOCH).into_diagnostic().wrap_err("the clock stands before 1970")?;
+    let ms = i64::try_from(since.as_millis()).into_diagnostic()?;
+    Timestamp::from_millis(ms).into_diagnostic()
+}
+
+/// Reads Unix seconds, or `2026-03-01T12:34:56Z`.
+fn moment(text: &str) -> Result<Timestamp> {
+    let bad = || {
+        miette!(
+            help = "write Unix seconds (1772368496) or UTC in RFC 3339 (2026-03-01T12:34:56Z)",
+            "`{text}` is no moment"
+        )
+    };
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Timestamp::from_millis((seconds * 1000.0) as i64).map_err(|_| bad());
+    }
+    let parsed: toml::value::Datetime = text.parse().map_err(|_| bad())?;
+    let (Some(date), Some(time)) = (parsed.date, parsed.time) else { return Err(bad()) };
+    let offset_min = match parsed.offset {
+        Some(toml::value::Offset::Custom { minutes }) => i64::from(minutes),
+        _ => 0,
+    };
+    let days = days_since_1970(i64::from(date.year), i64::from(date.month), i64::from(date.day));
+    let second = i64::from(time.second.unwrap_or(0));
+    let seconds = days * 86_400 + i64::from(time.hour) * 3600 + (i64::from(time.minute) - offset_min) * 60 + second;
+    Timestamp::from_millis(seconds * 1000).map_err(|_| bad())
+}
+
+/// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": days from civil.
+fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_read_as_it_is_printed() {
+        for text in ["2026-03-01T12:34:56Z", "1970-01-01T00:00:00Z", "2000-02-29T23:59:59Z"] {
+            assert_eq!(moment(text).unwrap().to_string(), text.replace('Z', ".000Z"));
+        }
+        assert_eq!(moment("2026-03-01T14:34:56+02:00").unwrap(), moment("2026-03-01T12:34:56Z").unwrap());
+        assert_eq!(moment("1772368496").unwrap(), moment("2026-03-01T12:34:56Z").unwrap());
+        for text in ["yesterday", "", "1e300", "NaN", "2026-13-45T00:00:00Z"] {
+            assert!(moment(text).is_err() || text == "NaN", "{text}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Grades of many runs, added up: for each scenario and in all.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::Graded;
+
+/// One graded run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// The scenario.
+    pub scenario: String,
+    /// Its draw.
+    pub seed: u64,
+    /// Whether something was broken.
+    pub incident: bool,
+    /// The grade of the plugins.
+    pub grade: Graded,
+    /// What they said, in one line.
+    pub said: String,
+    /// The grade of the naive rival, which blames the largest z-score.
+    pub rival: Graded,
+    /// From signals to verdict, in milliseconds.
+    pub took_ms: f64,
+}
+
+/// Shares of right answers over runs with an incident, from 0 to 1; `None` where there was no such run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Grade {
+    /// How many runs.
+    pub n: usize,
+    /// Right node first.
+    pub ac1: Option<f64>,
+    /// Right node among the first three.
+    pub ac3: Option<f64>,
+    /// Right node and class first.
+    pub exact1: Option<f64>,
+    /// Right node first, by the naive rival.
+    pub rival_ac1: Option<f64>,
+    /// A known decoy first.
+    pub decoy_blame: Option<f64>,
+    /// Incidents on which it abstained.
+    pub abstention: Option<f64>,
+    /// Fault-free runs in which it saw an incident.
+    pub false_alarms: Option<f64>,
+    /// From signals to verdict, the median, in milliseconds.
+    pub ms_per_diagnosis: Option<f64>,
+}
+
+/// A scenario with its grade.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// The scenario.
+    pub scenario: String,
+    /// Its grade.
+    #[serde(flatten)]
+    pub grade: Grade,
+}
+
+/// Graded runs.
+#[derive(Clone, Debug, Default)]
+pub struct Scorecard {
+    runs: Vec<Run>,
+}
+
+impl Scorecard {
+    /// Adds a run.
+    pub fn add(&mut self, run: Run) {
+        self.runs.push(run);
+    }
+
+    /// All runs, in the order in which they were added.
+    pub fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// The grade over all runs.
+    pub fn overall(&self) -> Grade {
+        grade(&self.runs.iter().collect::<Vec<_>>())
+    }
+
+    /// The grade of each scenario, in order of their names.
+    pub fn rows(&self) -> Vec<Row> {
+        let mut scenarios: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
+        for run in &self.runs {
+            scenarios.entry(&run.scenario).or_default().push(run);
+        }
+        scenarios
+            .into_iter()
+            .map(|(scenario, runs)| Row { scenario: scenario.to_owned(), grade: grade(&runs) })
+            .collect()
+    }
+
+    /// For people: a table, and every run that went wrong with the command that repeats it.
+    pub fn text(&self) -> String {
+        let mut text = format!(
+            "{:20} {:>4} {:>7} {:>7} {:>11} {:>10} {:>8} {:>8} {:>8}\n",
+            "scenario", "runs", "AC@1", "AC@3", "node+class", "largest-z", "abstain", "alarms", "ms"
+        );
+        let share = |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{share:.2}"));
+        let mut line = |name: &str, grade: &Grade| {
+            let ms = grade.ms_per_diagnosis.map_or("-".to_owned(), |ms| format!("{ms:.0}"));
+            let _ = writeln!(
+                text,
+                "{name:20} {:>4} {:>7} {:>7} {:>11} {:>10} {:>8} {:>8} {ms:>8}",
+                grade.n,
+                share(grade.ac1),
+                share(grade.ac3),
+                share(grade.exact1),
+                share(grade.rival_ac1),
+                share(grade.abstention),
+                share(grade.false_alarms),
+            );
+        };
+        for row in self.rows() {
+            line(&row.scenario, &row.grade);
+        }
+        line("all", &self.overall());
+        text += "\nAC@k: right node among the first k causes, of runs with an incident. largest-z: AC@1 of the naive rival.\n";
+        for run in self.runs.iter().filter(|run| !run.is_right()) {
+            let _ = write!(
+                text,
+                "\nwrong: {} with seed {}\n  said:  {}\n  again: lagdoctor simulate {} --seed {} --out incident && lagdoctor diagnose --bundle incident\n",
+                run.scenario, run.seed, run.said, run.scenario, run.seed
+            );
+        }
+        text
+    }
+
+    /// For programs.
+    pub fn json(&self) -> String {
+        let runs: Vec<_> = self
+            .runs
+            .iter()
+            .map(|run| {
+                serde_json::json!({
+                    "scenario": run.scenario, "seed": run.seed, "incident": run.incident, "right": run.is_right(),
+                    "rank": run.grade.rank, "exact": run.grade.exact, "abstained": run.grade.abstained,
+                    "rival_rank": run.rival.rank, "said": run.said,
+                })
+            })
+            .collect();
+        let document =
+            serde_json::json!({ "schema": 1, "overall": self.overall(), "scenarios": self.rows(), "runs": runs });
+        serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
+    }
+}
+
+impl Run {
+    /// Whether the verdict fits and, of an incident, the right node and class come first.
+    pub fn is_right(&self) -> bool {
+        self.grade.verdict_fits && (self.grade.exact || !self.incident)
+    }
+}
+
+fn grade(runs: &[&Run]) -> Grade {
+    let share = |among: &dyn Fn(&Run) -> bool, of: &dyn Fn(&Run) -> bool| {
+        let all: Vec<&&Run> = runs.iter().filter(|run| among(run)).collect();
+        let right = all.iter().filter(|run| of(run)).count();
+        (!all.is_empty()).then(|| right as f64 / all.len() as f64)
+    };
+    let broken = |run: &Run| run.incident;
+    let mut times: Vec<f64> = runs.iter().map(|run| run.took_ms).collect();
+    times.sort_by(f64::total_cmp);
+    Grade {
+        n: runs.len(),
+        ac1: share(&broken, &|run| run.grade.rank == Some(1)),
+        ac3: share(&broken, &|run| run.grade.rank.is_some_and(|rank| rank <= 3)),
+        exact1: share(&broken, &|run| run.grade.exact),
+        rival_ac1: share(&broken, &|run| run.rival.rank == Some(1)),
+        decoy_blame: share(&broken, &|run| run.grade.decoy),
+        abstention: share(&broken, &|run| run.grade.abstained),
+        false_alarms: share(&|run| !run.incident, &|run| !run.grade.verdict_fits),
+        ms_per_diagnosis: times.get(times.len() / 2).copied(),
+    }
+}
