@@ -4,13 +4,15 @@
 //!
 //! A text is cleaned of what a terminal would obey (`clean`). Then private pieces are looked for by their form
 //! (`forms`: an e-mail is an e-mail anywhere), by the words before them (`context`: `order 4711` is an order number,
-//! `offset 4711` is not) and by the statement around them (`statements`: SQL values, Kafka records). Known names are
-//! spared (`known`). Each piece becomes a token such as `<user:1>`. Start at [`Redactor::redact`].
+//! `offset 4711` is not), by the phrase they stand in (`phrases`: `/users/42`) and by the statement around them
+//! (`statements`: SQL values, Kafka records). Known names are spared (`known`). Each piece becomes a token such as
+//! `<user:1>`. Start at [`Redactor::redact`].
 
 mod clean;
 mod context;
 mod forms;
 mod known;
+mod phrases;
 mod piece;
 mod statements;
 #[cfg(test)]
@@ -133,6 +135,7 @@ impl Redactor {
         let mut pieces = vec![];
         forms::find(text, &mut pieces);
         context::find(text, &mut pieces);
+        phrases::find(text, &mut pieces);
         statements::find(text, &mut pieces);
         let is_personal = |kind: Kind| matches!(kind, Kind::User | Kind::Order | Kind::Email);
         if pieces.iter().any(|piece| is_personal(piece.kind)) || tokens.iter().any(|token| is_personal(token.kind)) {

@@ -1,4 +1,4 @@
-//! Pieces that are private because of the word before them: `user=`, `order 4711`, `password:`, `/users/42/`.
+//! Pieces that are private because of the word before them: `user=`, `order 4711`, `password:`.
 //!
 //! A key is found by one expression; what joins it to its value (`=`, a blank, a hyphen) decides how much the value
 //! must look like an id. After `=` a user may be any word; after a blank only something with a digit in it, because
@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use super::forms::{is_random, regex};
+use super::forms::{has_digit, is_random, regex};
 use super::piece::{Kind, Piece};
 use super::value;
 
@@ -52,15 +52,16 @@ static KEYS: LazyLock<Regex> = LazyLock::new(|| {
         r"|(?:client|shared|app|consumer|webhook)?[_. -]?secret(?:[_. -]?(?:access[_. -]?)?key)?",
         r"|(?:access|api|private|auth|session|encryption|signing|storage|account)[_. -]?(?:key|secret)(?:[_. -]?id)?",
         r"|authorization|jsessionid|phpsessid)",
-        r"|(?P<token>token|credentials?|signature)|(?P<session>session[_. -]?id)",
+        r"|(?P<token>token|credentials?|signature)|(?P<session>session(?:[_. -]?id)?)",
         r"|(?:\b|_)(?:(?P<cookie>(?:set-)?cookie)|(?P<code>cvv2?|cvc2?|otp|pin)\b",
         r"|(?P<card>(?:(?:credit|debit)[_ -]?)?card|pan)",
         r"|(?P<phone>phone|telephone|tel|mobile|msisdn|cell|fax|whatsapp|sms)",
         r"|(?P<name>(?:full|first|last|sur|family|given|nick|real|customer|holder)[_ -]?name)",
         r"|(?P<order>(?:purchase[_ -]?)?order|invoice|booking|shipment|parcel",
         r"|(?:payment|delivery|tracking|reservation|basket|cart|refund|ticket|voucher)[_ .-]?(?:id|no|nr|number|ref|code))",
-        r"|(?P<user>user|customer|cust|account|acct|login|subscriber|buyer|seller|shopper|patient|employee|passenger",
-        r"|guest|recipient|payer|payee|beneficiary|cardholder|principal|uid|e-?mail(?:[_ -]?addr(?:ess)?)?|ssn|passport)",
+        r"|(?P<user>(?:end[_ -]?)?user|customer|cust|account|acct|login|subscriber|buyer|seller|shopper|patient|employee|passenger",
+        r"|guest|recipient|payer|payee|beneficiary|cardholder|principal|uid|e-?mail(?:[_ -]?addr(?:ess)?)?|ssn|passport",
+        r"|dob|date[_ -]?of[_ -]?birth|(?:street|shipping|billing|home|postal)[_ -]?addr(?:ess)?|zip[_ -]?code|postcode)",
         r"|(?P<record>(?:(?:record|message|msg|event|routing)[_ -]?)?key))",
         r"|(?P<camel_order>(?-i:Order)(?-i:Id|ID|No|Number))|(?P<camel>(?-i:User|Customer|Account)(?-i:Id|ID|No|Number|Name)))",
         r"(?:[_ .-]?(?:ids?|no|nr|num(?:ber)?s?|name|key|ref(?:erence)?|uuid|guid|code|login|principal)\b)?",
@@ -69,24 +70,7 @@ static KEYS: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Words that may stand between a key and its value, when no `=` does: "customer (id 5)", "order no. 7".
 static FILLERS: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?i-u)^ *(?:(?:is|was|with|whose|ids?|no|nr|numbers?)\b\.? *[=:]? *|#|\( *)*"));
-
-static PATHS: LazyLock<Regex> = LazyLock::new(|| {
-    regex(concat!(
-        r"(?i-u)/(?:(?P<user>(?:users?|customers?|accounts?|members?|profiles?|people)/)",
-        r"|(?P<order>(?:orders?|invoices?|bookings?|shipments?|payments?|carts?|baskets?)/))",
-        r#"(?u-i:([^\s/?#"'&<>,;)\]}|\\…]+))"#,
-    ))
-});
-
-/// Ids that carry their meaning with them: `#ORD-2024-17`, `cus_Nf7aB2…`.
-static PREFIXED: LazyLock<Regex> = LazyLock::new(|| {
-    regex(concat!(
-        r"(?P<order>(?i-u:#(?:ord(?:er)?|inv|po)[-_]?[a-z0-9-]*[0-9][a-z0-9-]*",
-        r"|\b(?:ord[-_]?[0-9]{2}|(?:inv|po)-[0-9]{4})[a-z0-9-]*|\bord_[a-z0-9]{10,}))",
-        r"|(?P<user>(?i-u:\b(?:usr|cus|cust|acct|user)_[a-z0-9]{10,}))",
-    ))
-});
+    LazyLock::new(|| regex(r"(?i-u)^ *(?:(?:is|was|with|whose|ids?|no|nr|numbers?)\b\.? *[=:]? *|in *\(|# *|\( *)*"));
 
 static MORE: LazyLock<Regex> = LazyLock::new(|| regex(r"^(?-u: *(?:,|;|&|and|or) *#?([0-9]+)\b)"));
 
@@ -100,23 +84,6 @@ pub(super) fn find(text: &str, pieces: &mut Vec<Piece>) {
     for found in KEYS.captures_iter(text) {
         let (Some(whole), Some(key)) = (found.get(0), key_of(&found)) else { continue };
         find_value(text, key, whole.end(), pieces);
-    }
-    for found in PATHS.captures_iter(text) {
-        let Some(segment) = found.get(found.len() - 1) else { continue };
-        let is_order = found.name("order").is_some();
-        let word = segment.as_str();
-        let is_pattern =
-            word.starts_with([':', '{', '*']) || ["me", "search", "login", "new", "list", "all"].contains(&word);
-        if !is_pattern && (!is_order || has_digit(word)) {
-            pieces.push(Piece::new(if is_order { Kind::Order } else { Kind::User }, segment.range()));
-        }
-    }
-    for found in PREFIXED.captures_iter(text) {
-        let Some(whole) = found.get(0) else { continue };
-        let is_order = found.name("order").is_some();
-        if has_digit(whole.as_str()) {
-            pieces.push(Piece::new(if is_order { Kind::Order } else { Kind::User }, whole.range()));
-        }
     }
 }
 
@@ -148,15 +115,18 @@ fn find_value(text: &str, key: Key, end: usize, pieces: &mut Vec<Piece>) {
         Key::Card => number(text, at, 8..=19).map(|range| (Kind::Card, range)),
         Key::Phone => number(text, at, 6..=15).map(|range| (Kind::Phone, range)),
         Key::Name => name(text, key, joint, at).map(|range| (Kind::User, range)),
+        Key::User if is_assigned(joint) => name(text, key, joint, at).map(|range| (Kind::User, range)),
         Key::User => id(text, key, joint, at).map(|range| (Kind::User, range)),
         Key::Order => id(text, key, joint, at).map(|range| (Kind::Order, range)),
         Key::Record if is_assigned(joint) => id(text, key, joint, at).map(|range| (Kind::Value, range)),
-        Key::Record => None,
+        Key::Record => number(text, at, 3..=20).map(|range| (Kind::Value, range)),
     }) else {
         return;
     };
     if matches!(kind, Kind::User | Kind::Order) {
-        more_numbers(text, kind, &range, pieces);
+        // `order ids: 1, 2, 17` is a list by its own word; `order 4711, 4712` only by its looks.
+        let is_list = text[..end].ends_with('s');
+        more_numbers(text, kind, &range, if is_list { Lengths::Any } else { Lengths::Same }, pieces);
     }
     pieces.push(Piece::new(kind, range));
 }
@@ -175,6 +145,12 @@ fn joint(text: &str, end: usize) -> Option<(Joint, usize)> {
         return Some((if value > at { Joint::AssignedApart } else { Joint::Assigned }, value));
     }
     let mut rest = &text[end..];
+    // `Order{id=4711}`, `order[4711]`; but not `user(s)`.
+    if let Some(inner) = value::bracketed(text, end)
+        && text[inner].contains(|c: char| c.is_ascii_digit() || c == '=')
+    {
+        return Some((Joint::Assigned, end));
+    }
     if rest.starts_with(is_digit) || (rest.starts_with(['-', '_', '.']) && rest[1..].starts_with(is_id_start)) {
         return Some((Joint::Joined, end + usize::from(!rest.starts_with(is_digit))));
     }
@@ -212,10 +188,6 @@ fn skip_assignment(text: &str, at: usize) -> Option<usize> {
         .map(|sign| at + sign.len())
 }
 
-fn has_digit(text: &str) -> bool {
-    text.bytes().any(|b| b.is_ascii_digit())
-}
-
 fn says_nothing(word: &str) -> bool {
     NO_VALUES.split(' ').any(|nothing| word.eq_ignore_ascii_case(nothing)) || !word.contains(char::is_alphanumeric)
 }
@@ -224,7 +196,9 @@ fn says_nothing(word: &str) -> bool {
 /// says that a value follows.
 fn id(text: &str, key: Key, joint: Joint, at: usize) -> Option<Range<usize>> {
     let is_person = matches!(key, Key::User | Key::Name);
-    let any_word = is_person && is_assigned(joint);
+    let is_named =
+        text[..at].trim_end().get(at.saturating_sub(9)..).is_some_and(|key| key.eq_ignore_ascii_case("username"));
+    let any_word = is_person && (is_assigned(joint) || is_named);
     if joint == Joint::Joined {
         let range = value::bare(text, at);
         let first = text[range.clone()].split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or("");
@@ -249,7 +223,7 @@ fn id(text: &str, key: Key, joint: Joint, at: usize) -> Option<Range<usize>> {
     if says_nothing(word) || is_share_of_time(word, &text[range.end..]) {
         return None;
     }
-    (any_word || has_digit(word)).then_some(range)
+    (any_word || has_digit(word) || (is_person && word.contains('@'))).then_some(range)
 }
 
 /// `[Times: user=0.43 sys=0.12, real=0.31 secs]`: here `user` is processor time.
@@ -311,7 +285,10 @@ fn number(text: &str, at: usize, digits: std::ops::RangeInclusive<usize>) -> Opt
 /// A person's name: a word, and capitalised ones behind it.
 fn name(text: &str, key: Key, joint: Joint, at: usize) -> Option<Range<usize>> {
     let mut range = id(text, key, joint, at)?;
-    for _ in 0..3 {
+    let first = &text[range.clone()];
+    // Not behind an id: `customerId=C-17 Connection refused`.
+    let is_name = key == Key::Name || (first.starts_with(char::is_uppercase) && first.chars().all(char::is_alphabetic));
+    for _ in 0..if is_name { 3 } else { 0 } {
         let Some(rest) = text[range.end..].strip_prefix(' ') else { break };
         if !rest.starts_with(char::is_uppercase) {
             break;
@@ -326,22 +303,25 @@ fn name(text: &str, key: Key, joint: Joint, at: usize) -> Option<Range<usize>> {
     Some(range)
 }
 
-/// `orders 4711, 4712 and 4713`: numbers of the same length that go on with a list.
-fn more_numbers(text: &str, kind: Kind, first: &Range<usize>, pieces: &mut Vec<Piece>) {
+/// Whether the numbers of a list need to be as long as its first one.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Lengths {
+    Same,
+    Any,
+}
+
+/// The numbers that go on with a list: `order 4711, 4712 and 4713`.
+pub(super) fn more_numbers(text: &str, kind: Kind, first: &Range<usize>, lengths: Lengths, pieces: &mut Vec<Piece>) {
     let is_number = text[first.clone()].bytes().all(|b| b.is_ascii_digit());
-    let (mut end, length) = (first.end, first.len());
-    if !is_number || length < 3 {
+    if !is_number || (lengths == Lengths::Same && first.len() < 3) {
         return;
     }
-    loop {
-        let Some(found) =
-            MORE.captures(&text[end..]).and_then(|found| found.get(1)).filter(|found| found.len() == length)
-        else {
-            return;
-        };
+    let mut end = first.end;
+    while let Some(found) = MORE.captures(&text[end..]).and_then(|found| found.get(1)) {
         let range = end + found.start()..end + found.end();
         let unit: String = text[range.end..].trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
-        if ["ms", "s", "records", "messages", "bytes", "times"].contains(&unit.as_str()) {
+        let is_amount = ["ms", "s", "records", "messages", "bytes", "times"].contains(&unit.as_str());
+        if is_amount || (lengths == Lengths::Same && range.len() != first.len()) {
             return;
         }
         end = range.end;

@@ -63,7 +63,6 @@ static FORMS: LazyLock<Forms> = LazyLock::new(|| Forms {
 
 pub(super) fn find(text: &str, pieces: &mut Vec<Piece>) {
     let forms = &*FORMS;
-    let has_digits = text.bytes().any(|b| b.is_ascii_digit());
     let has_at = text.contains('@');
     let mut take = |kind, range: Range<usize>| pieces.push(Piece::new(kind, range));
 
@@ -87,7 +86,7 @@ pub(super) fn find(text: &str, pieces: &mut Vec<Piece>) {
         let end = text[found.end()..].find("-----END ").map_or(text.len(), |at| found.end() + at);
         take(Kind::Secret, found.end()..end);
     }
-    if has_digits {
+    if has_digit(text) {
         cards(text, &mut take);
         forms
             .iban
@@ -131,11 +130,15 @@ fn stands_alone(text: &str, range: &Range<usize>, glue: &[char]) -> bool {
         && !is_glued_on
 }
 
+pub(super) fn has_digit(text: &str) -> bool {
+    text.bytes().any(|b| b.is_ascii_digit())
+}
+
 /// Whether a word looks drawn by chance and not written by a person.
 pub(super) fn is_random(word: &str) -> bool {
     let changes_case =
         word.as_bytes().windows(2).any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
-    changes_case || word.ends_with('=') || word.bytes().any(|b| b.is_ascii_digit())
+    changes_case || word.ends_with('=') || has_digit(word)
 }
 
 /// Card numbers: in one run of digits, or in groups of which the first has four.

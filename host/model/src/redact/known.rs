@@ -39,7 +39,13 @@ impl Known {
 
     /// Whether the piece is a known name, or part of one that stands there whole.
     pub(super) fn shields(&self, text: &str, piece: Piece) -> bool {
-        if self.0.is_empty() || piece.kind == Kind::Secret {
+        if self.0.is_empty() {
+            return false;
+        }
+        if self.is_port(text, piece) {
+            return true;
+        }
+        if piece.kind == Kind::Secret {
             return false;
         }
         let before = text[..piece.start].char_indices().rev().take(MAX_REACH).take_while(|(_, c)| is_in_name(*c));
@@ -58,6 +64,18 @@ impl Known {
                 self.0.contains(name) && is_name_enough(piece.kind, name)
             })
         })
+    }
+
+    /// Whether the piece is the port of a host whose name ends like a key: `auth-token:9092`. A name of one word, such
+    /// as `user`, is too much like the key itself.
+    fn is_port(&self, text: &str, piece: Piece) -> bool {
+        let port = &text[piece.start..piece.end];
+        let Some(before) = text[..piece.start].strip_suffix(':').filter(|_| is_digits(port) && port.len() <= 5) else {
+            return false;
+        };
+        let length: usize = before.chars().rev().take_while(|c| is_in_name(*c)).map(char::len_utf8).sum();
+        let host = &before[before.len() - length..];
+        host.contains(['-', '_', '.']) && self.0.contains(host)
     }
 }
 

