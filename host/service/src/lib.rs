@@ -1,13 +1,14 @@
 //! The shell of lagdoctor: in what order do things happen, and who is told? In running order: [`config`] says what the
 //! operator wants, [`plugins`] loads what judges, [`collect`] reads sources, [`resolve`] places what they say on nodes,
-//! [`derive`] adds what follows from offsets, [`report`] tells people and programs,
+//! [`derive`] adds what follows from offsets, [`diagnose()`] asks the plugins why, [`report`] tells people and programs,
 //! [`notify`] decides whom to wake.
 //!
-//! Start at [`Collector::collect`].
+//! Start at [`Collector::collect`] and [`diagnose()`]; a recorded incident skips the first.
 
 pub mod collect;
 pub mod config;
 pub mod derive;
+mod diagnose;
 pub mod notify;
 pub mod plugins;
 pub mod report;
@@ -15,6 +16,7 @@ pub mod resolve;
 
 pub use collect::{Collector, KafkaHistory, Look, Request};
 pub use config::{Config, ConfigError, Flags, Sources};
+pub use diagnose::{Options, diagnose};
 pub use plugins::{Bundled, Loaded, PluginError, Plugins};
 
 /// A duration as the async runtime takes it.

@@ -63,6 +63,11 @@ impl Collector {
         Self { clusters, collectors, topology, caps: Caps::default() }
     }
 
+    /// From now on reads with these collectors; what was seen of the clusters stays.
+    pub fn read_with(&mut self, collectors: Vec<Bound>) {
+        self.collectors = collectors;
+    }
+
     /// Names of the clusters that are watched.
     pub fn clusters(&self) -> impl Iterator<Item = &str> {
         self.clusters.iter().map(Cluster::name)

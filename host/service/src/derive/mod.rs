@@ -23,6 +23,7 @@ pub fn derive(signals: &mut Signals) {
     made.extend(flow::commit_rates(signals));
     made.extend(flow::append_rates(signals));
     made.extend(time_lag::time_lags(signals));
+    made.extend(status::statuses(signals));
     join(signals, &mut made);
 }
 

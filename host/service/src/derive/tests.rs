@@ -151,6 +151,17 @@ fn a_group_is_as_late_as_its_worst_partition() {
 }
 
 #[test]
+fn a_group_whose_commits_ceased_is_stopped_also_without_commit_times() {
+    let moving: Vec<_> = (0..=5).map(|minute| (minute * 60, f64::from(minute) * 10.0)).collect();
+    let stuck: Vec<_> = (6..=20).map(|minute| (minute * 60, 50.0)).collect();
+    let growing: Vec<_> = (0..=20).map(|minute| (minute * 60, f64::from(minute) * 10.0 + 5.0)).collect();
+    let signals = derived(1200, vec![committed("0", &[moving, stuck].concat()), log_end("0", &growing)]);
+    let group = NodeId::new("group:g").unwrap();
+    let status = signals.series_of(&group, "kafka.consumer_group.status").next().unwrap();
+    assert_eq!(status_of(status.samples().last().unwrap().value), lagdoctor_model::GroupStatus::Stop);
+}
+
+#[test]
 fn one_query_shows_all_partitions() {
     let query = |queries: &[&str]| common_query(queries.iter().map(|query| Some(*query)));
     assert_eq!(

@@ -157,7 +157,7 @@ impl NodeResolver {
             self.topology.node(&id).is_some().then_some(id)
         };
         if leading.is_empty() {
-            if let Some(name) = self.known(spec, attribute, attributes) {
+            if let Some(name) = self.named(spec, attribute, attributes) {
                 return exists(&name);
             }
             return None;
@@ -176,10 +176,16 @@ impl NodeResolver {
         })
     }
 
+    /// The node of this kind and name, if the topology has it.
+    pub(super) fn known(&self, kind: &str, name: &str) -> Option<NodeId> {
+        let id = NodeId::new(format!("{kind}:{name}")).ok()?;
+        self.topology.node(&id).map(|node| node.id.clone())
+    }
+
     /// The part of a node's name that this attribute gives: as the topology spells it, else as the surest label does.
     fn part(&self, spec: &NodeSpec, attribute: &str, attributes: &Attributes) -> Option<String> {
         let attribute = Vocabulary::bundled().attribute(attribute)?;
-        self.known(spec, attribute, attributes).or_else(|| {
+        self.named(spec, attribute, attributes).or_else(|| {
             let (_, value) = present(attribute, attributes).next()?;
             spellings(attribute, value).last().map(str::to_owned)
         })
@@ -187,7 +193,7 @@ impl NodeResolver {
 
     /// The name of a node in the topology that this attribute names: one of the kind itself, or of the kind that is
     /// called like the attribute (the `instance` in the name of a JVM is that of an instance).
-    fn known(&self, spec: &NodeSpec, attribute: &AttributeSpec, attributes: &Attributes) -> Option<String> {
+    fn named(&self, spec: &NodeSpec, attribute: &AttributeSpec, attributes: &Attributes) -> Option<String> {
         let words = Vocabulary::bundled();
         let single = |kind: &str| words.node(kind).is_some_and(|spec| spec.attributes.len() == 1);
         let kinds: Vec<&str> =

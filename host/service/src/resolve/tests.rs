@@ -124,6 +124,7 @@ fn a_line_belongs_to_the_most_exact_node_that_its_labels_name() {
         (&[("service.name", "fulfilment"), ("k8s.pod.name", "fulfilment-0")][..], "instance:fulfilment-0"),
         (&[("service.name", "fulfilment"), ("host.name", "h7")], "service:fulfilment"),
         (&[("service.name", "orders-db"), ("server.address", "orders-db:3306")], "database:orders-db"),
+        (&[("service.name", "orders-db"), ("host.name", "h9")], "database:orders-db"),
         (&[("service.name", "pricing")], "service:pricing"),
         (&[("host.name", "h7")], "host:h7"),
     ] {

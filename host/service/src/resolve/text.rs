@@ -15,6 +15,13 @@ pub(super) fn place(nodes: &mut NodeResolver, attributes: &Attributes) -> Option
     if let Some(known) = WRITERS.iter().find_map(|kind| nodes.find(kind, attributes)) {
         return Some(known);
     }
+    // A database's log shipper calls the database a service. Of a name that the topology has as something else, no new
+    // service is made.
+    if let Some(name) = ["service.name", "service_name", "service", "app"].iter().find_map(|name| attributes.get(name))
+        && let Some(known) = WRITERS.iter().find_map(|kind| nodes.known(kind, name))
+    {
+        return Some(known);
+    }
     let has = |names: &[&str]| names.iter().any(|name| attributes.get(name).is_some());
     let kind = if has(&["service.instance.id", "k8s.pod.name", "pod", "kubernetes_pod_name"]) {
         "instance"

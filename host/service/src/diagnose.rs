@@ -1,0 +1,196 @@
+//! Why does the group fall behind? Pure thinking (`diagnosis`) before, between and after the plugins that judge. Live
+//! service, bundles, replay and grading all come through [`diagnose`], so that what is graded is what runs at night.
+//!
+//! A plugin that fails or is late costs what it knows and nothing else: it becomes a gap, and the diagnosis goes on.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use lagdoctor_diagnosis::{Detection, conclude, detect, plan};
+use lagdoctor_model::{
+    Diagnosis, Finding, Forecast, Gap, GapCause, Labels, Millis, Outlook, Ranking, SeriesKey, Signals, Symptom,
+};
+use lagdoctor_runtime::{Batch, Bound, CallError, ForecastTarget, RawForecast};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use crate::duration;
+use crate::plugins::Plugins;
+
+/// How a diagnosis is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The group to explain; `None` for the one that hurts most.
+    pub group: Option<String>,
+    /// The diagnosis is there after this time, with what is known by then.
+    pub deadline: Millis,
+    /// How far the forecaster looks ahead.
+    pub horizon: Millis,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { group: None, deadline: Millis::seconds(20), horizon: Millis::minutes(60) }
+    }
+}
+
+/// Share of the deadline after which scorers are late; ranker and forecaster have the rest.
+const SCORING_SHARE: f64 = 0.7;
+
+/// Makes a diagnosis of these signals. Series that follow from offsets must be there: see [`crate::derive::derive`].
+pub async fn diagnose(signals: &Signals, plugins: &Plugins, options: &Options) -> Diagnosis {
+    with(signals, &plugins.scorers, &plugins.ranker, plugins.forecaster.as_ref(), options).await
+}
+
+/// A plugin that judges: a bound one, or a stand-in in tests.
+trait Judge: Clone + Send + Sync + 'static {
+    fn name(&self) -> &str;
+    fn score(&self, batch: &Batch) -> impl Future<Output = Result<Vec<Finding>, CallError>> + Send;
+    fn rank(
+        &self,
+        batch: &Batch,
+        findings: &[Finding],
+        symptom: &Symptom,
+    ) -> impl Future<Output = Result<Ranking, CallError>> + Send;
+    fn forecast(
+        &self,
+        batch: &Batch,
+        targets: &[ForecastTarget],
+        horizon: Millis,
+    ) -> impl Future<Output = Result<Vec<RawForecast>, CallError>> + Send;
+}
+
+impl Judge for Bound {
+    fn name(&self) -> &str {
+        Bound::name(self)
+    }
+
+    async fn score(&self, batch: &Batch) -> Result<Vec<Finding>, CallError> {
+        Bound::score(self, batch).await
+    }
+
+    async fn rank(&self, batch: &Batch, findings: &[Finding], symptom: &Symptom) -> Result<Ranking, CallError> {
+        Bound::rank(self, batch, findings, symptom).await
+    }
+
+    async fn forecast(
+        &self,
+        batch: &Batch,
+        targets: &[ForecastTarget],
+        horizon: Millis,
+    ) -> Result<Vec<RawForecast>, CallError> {
+        Bound::forecast(self, batch, targets, horizon).await
+    }
+}
+
+async fn with<J: Judge>(
+    signals: &Signals,
+    scorers: &[J],
+    ranker: &J,
+    forecaster: Option<&J>,
+    options: &Options,
+) -> Diagnosis {
+    let begun = Instant::now();
+    let until = begun + duration(options.deadline);
+    let scored_until = begun + duration(options.deadline).mul_f64(SCORING_SHARE);
+    let detection = detect(signals, options.group.as_deref());
+    // Where nothing hurts nobody needs to look for a cause, and what is never asked can raise no false alarm.
+    let Some(symptom) = detection.symptom.clone() else {
+        let plan = plan(signals, &detection, vec![]);
+        return conclude(signals, &detection, &plan, None, None, vec![]);
+    };
+    let batch = Batch::new(signals);
+    let (findings, mut gaps) = scored(scorers, &batch, scored_until).await;
+    let plan = plan(signals, &detection, findings);
+    let ranking = in_time(ranker.name(), "ranking", until, ranker.rank(&batch, &plan.findings, &symptom));
+    let forecast = forecast(forecaster, &batch, signals, &detection, options.horizon, until);
+    let (ranking, (forecast, more)) = tokio::join!(ranking, forecast);
+    gaps.extend(more);
+    let ranking = ranking.map(|ranking| (ranker.name().to_owned(), ranking)).map_err(|gap| gaps.push(gap)).ok();
+    gaps.extend(batch.gaps());
+    conclude(signals, &detection, &plan, ranking, forecast, gaps)
+}
+
+/// All findings, in the order of the scorers.
+async fn scored<J: Judge>(scorers: &[J], batch: &Batch, until: Instant) -> (Vec<Finding>, Vec<Gap>) {
+    let mut tasks = JoinSet::new();
+    for (place, scorer) in scorers.iter().enumerate() {
+        let (scorer, batch) = (scorer.clone(), batch.clone());
+        tasks.spawn(async move { (place, in_time(scorer.name(), "scoring", until, scorer.score(&batch)).await) });
+    }
+    let mut answers: BTreeMap<usize, Result<Vec<Finding>, Gap>> = BTreeMap::new();
+    // A guest that does not give its thread back cannot be waited for by its own task, so the waiting has an end too.
+    while let Ok(Some(answer)) = timeout_at(until, tasks.join_next()).await {
+        if let Ok((place, answer)) = answer {
+            answers.insert(place, answer);
+        }
+    }
+    tasks.abort_all();
+    let (mut findings, mut gaps) = (vec![], vec![]);
+    for (place, scorer) in scorers.iter().enumerate() {
+        match answers.remove(&place) {
+            Some(Ok(found)) => findings.extend(found),
+            Some(Err(gap)) => gaps.push(gap),
+            None => gaps.push(late(scorer.name(), "scoring")),
+        }
+    }
+    (findings, gaps)
+}
+
+async fn in_time<T>(
+    name: &str,
+    job: &str,
+    until: Instant,
+    call: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, Gap> {
+    match timeout_at(until, call).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(error.gap()),
+        Err(_) => Err(late(name, job)),
+    }
+}
+
+fn late(name: &str, job: &str) -> Gap {
+    let statement = format!(
+        "plugin `{name}` was not done {job} in time, so what it knows is missing; give more time with --deadline"
+    );
+    Gap { source: name.to_owned(), cause: GapCause::PluginFailed, node: None, statement }
+}
+
+/// Where the symptom's own series goes.
+async fn forecast<J: Judge>(
+    forecaster: Option<&J>,
+    batch: &Batch,
+    signals: &Signals,
+    detection: &Detection,
+    horizon: Millis,
+    until: Instant,
+) -> (Option<Forecast>, Vec<Gap>) {
+    let (Some(forecaster), Some(symptom)) = (forecaster, &detection.symptom) else { return (None, vec![]) };
+    let key = SeriesKey { node: symptom.node.clone(), signal: symptom.signal.clone(), labels: Labels::new() };
+    if !signals.series.iter().any(|series| *series.key() == key) {
+        return (None, vec![]);
+    }
+    let clears_at = symptom.expected.is_finite().then(|| symptom.expected.max(0.0));
+    let targets = [ForecastTarget { series: key, clears_at, breaches_at: None }];
+    let call = forecaster.forecast(batch, &targets, horizon);
+    match in_time(forecaster.name(), "forecasting", until, call).await {
+        Ok(given) => (given.into_iter().find(|given| given.target == 0).map(|given| told(&given, symptom)), vec![]),
+        Err(gap) => (None, vec![gap]),
+    }
+}
+
+fn told(raw: &RawForecast, symptom: &Symptom) -> Forecast {
+    // A slope that would not add a tenth to what hurts within ten minutes is no growth that anybody would see.
+    let grows = raw.slope_per_s * 600.0 > symptom.observed.abs() * 0.1;
+    let (outlook, at) = match (raw.clears, raw.breaches) {
+        (_, Some(at)) => (Outlook::Breaches, Some(at)),
+        (Some(at), None) => (Outlook::Clears, Some(at)),
+        (None, None) if grows => (Outlook::Grows, None),
+        (None, None) => (Outlook::Steady, None),
+    };
+    Forecast { by: raw.by.clone(), outlook, at, statement: raw.statement.clone() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! The real plugins, as components, around the shell: what is bundled loads and runs with nothing but addresses, a dead
+//! network is a row of gaps, and notifiers say what they are told to say.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use lagdoctor_model::{GapCause, Millis, Signals, Timestamp, Topology, Verdict, Window};
+use lagdoctor_runtime::{
+    BoxFuture, Host, HostOptions, HttpRequest, HttpResponse, IncidentEvent, Phase, Transport, TransportError,
+};
+use lagdoctor_service::config::PluginSection;
+use lagdoctor_service::notify::tell;
+use lagdoctor_service::report::{Envelope, Links};
+use lagdoctor_service::{Bundled, Collector, Flags, Loaded, Look, Options, Request, Sources, diagnose, plugins};
+
+/// Name and bytes of every built plugin.
+fn bundled() -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins");
+    let files = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut found: Vec<_> = files
+        .filter(|path| path.extension().is_some_and(|ending| ending == "wasm"))
+        .filter_map(|path| Some((path.file_stem()?.to_str()?.to_owned(), std::fs::read(&path).ok()?)))
+        .collect();
+    found.sort();
+    assert!(!found.is_empty(), "there are no plugins in {}: run `cargo xtask build`", folder.display());
+    found
+}
+
+/// Answers every request with nothing, and remembers it.
+#[derive(Default)]
+struct Recording(Mutex<Vec<HttpRequest>>);
+
+impl Transport for Recording {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
+        self.0.lock().unwrap().push(request);
+        Box::pin(async move { Ok(HttpResponse { status: 204, headers: vec![], body: vec![] }) })
+    }
+}
+
+/// Nobody is there.
+struct Dead;
+
+impl Transport for Dead {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
+        let host = request.url.host_str().unwrap_or_default().to_owned();
+        Box::pin(async move { Err(TransportError::Unreachable { host, reason: "connection refused".into() }) })
+    }
+}
+
+async fn loaded(sources: &Sources) -> Loaded {
+    loaded_with(sources, Arc::new(Dead)).await
+}
+
+async fn loaded_with(sources: &Sources, transport: Arc<dyn Transport>) -> Loaded {
+    let host = Host::new(HostOptions::new(transport)).unwrap();
+    let found = bundled();
+    let components: Vec<_> = found.iter().map(|(name, wasm)| Bundled { name, wasm }).collect();
+    plugins::load(&host, sources, &components).await.unwrap()
+}
+
+fn sources() -> Sources {
+    Sources::from_flags(&Flags {
+        cluster: "shop".into(),
+        prometheus: Some("http://prometheus:9090".into()),
+        logs: Some("http://elasticsearch:9200/logs-*".into()),
+        ..Flags::default()
+    })
+    .unwrap()
+}
+
+fn window() -> Window {
+    let now = Timestamp::from_millis(1_772_366_400_000).unwrap();
+    Window { start: now - Millis::minutes(60), now, step: Millis::seconds(15) }
+}
+
+#[tokio::test]
+async fn addresses_are_all_that_the_bundled_plugins_need() {
+    let loaded = loaded(&sources()).await;
+    let names: Vec<_> = loaded.collectors.iter().map(|plugin| plugin.name().to_owned()).collect();
+    assert_eq!(names, ["collector-prometheus", "collector-elasticsearch"]);
+    for collector in &loaded.collectors {
+        assert_eq!(collector.grants().denied().len(), 0, "{}", collector.name());
+    }
+    let scorers: Vec<_> = loaded.plugins.scorers.iter().map(|plugin| plugin.name().to_owned()).collect();
+    assert!(scorers.len() >= 3 && !scorers.contains(&"scorer-largest-z".to_owned()), "{scorers:?}");
+    assert_eq!(loaded.plugins.ranker.name(), "ranker-propagation");
+    assert!(loaded.plugins.forecaster.is_some());
+    assert!(loaded.plugins.notifiers.is_empty());
+}
+
+#[tokio::test]
+async fn a_dead_network_is_a_row_of_gaps_and_no_verdict_of_health_by_accident() {
+    let loaded = loaded(&sources()).await;
+    let mut collector = Collector::new(&[], loaded.collectors.clone(), Topology::new(), Millis::minutes(60));
+    let request = Request { window: window(), cluster: None, look: Look::Never, deadline: Millis::seconds(20) };
+    let signals = collector.collect(&request).await;
+    let unreachable: Vec<_> =
+        signals.gaps.iter().filter(|gap| gap.cause == GapCause::Unreachable).map(|gap| gap.source.as_str()).collect();
+    assert!(unreachable.contains(&"collector-prometheus"), "{:?}", signals.gaps);
+    assert!(unreachable.contains(&"collector-elasticsearch"), "{:?}", signals.gaps);
+    let diagnosis = diagnose(&signals, &loaded.plugins, &Options::default()).await;
+    assert_ne!(diagnosis.verdict, Verdict::Cause);
+    assert!(diagnosis.gaps.len() >= 2, "{:?}", diagnosis.gaps);
+}
+
+#[tokio::test]
+async fn a_webhook_gets_the_promised_document_once_and_a_dead_one_is_a_gap() {
+    let mut sources = Sources::default();
+    for (alias, url) in [("oncall", "https://hooks.example.com/oncall"), ("archive", "https://archive.example.com/")] {
+        sources.plugins.push(PluginSection {
+            alias: Some(alias.into()),
+            config: serde_json::json!({ "url": url }),
+            ..PluginSection::bundled("notifier-webhook")
+        });
+    }
+    let recording = Arc::new(Recording::default());
+    let loaded = loaded_with(&sources, recording.clone()).await;
+    let signals = Signals::empty(window());
+    let diagnosis = diagnose(&signals, &loaded.plugins, &Options::default()).await;
+    let event = IncidentEvent {
+        incident: "shop/1".into(),
+        phase: Phase::Opened,
+        at: window().now,
+        idempotency_key: "shop/1/opened/1".into(),
+    };
+    let envelope = Envelope { took: Millis::seconds(1), cluster: "shop".into(), plugins: loaded.uses() };
+    let told = tell(&event, &diagnosis, &Links::none(), &envelope, &loaded.plugins.notifiers, window().now).await;
+    let names: Vec<_> = told.receipts.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!((names, told.gaps), (vec!["oncall", "archive"], vec![]));
+    let requests = recording.0.lock().unwrap().clone();
+    assert_eq!(requests.len(), 2);
+    for request in &requests {
+        let keys: Vec<_> = request.headers.iter().filter(|(name, _)| name == "idempotency-key").collect();
+        assert_eq!(keys, [&("idempotency-key".to_owned(), "shop/1/opened/1".to_owned())]);
+        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+        assert_eq!(body["diagnosis"]["envelope"]["cluster"], "shop");
+    }
+
+    let loaded = loaded_with(&sources, Arc::new(Dead)).await;
+    let told = tell(&event, &diagnosis, &Links::none(), &envelope, &loaded.plugins.notifiers, window().now).await;
+    assert_eq!((told.receipts.len(), told.gaps.len()), (0, 2));
+}
