@@ -129,6 +129,7 @@ pub struct Vocabulary {
     edges: BTreeMap<String, EdgeSpec>,
     classes: BTreeMap<String, ClassSpec>,
     attributes: Vec<AttributeSpec>,
+    sources: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -148,8 +149,26 @@ struct ClassesFile {
     class: Vec<ClassSpec>,
 }
 
+/// Of `dialects.toml` only who gives what; how it is read is the collectors' business.
+#[derive(Deserialize)]
+struct DialectsFile {
+    dialect: Vec<Dialect>,
+}
+
+#[derive(Deserialize)]
+struct Dialect {
+    name: String,
+    #[serde(default)]
+    entry: Vec<DialectEntry>,
+}
+
+#[derive(Deserialize)]
+struct DialectEntry {
+    signal: String,
+}
+
 static BUNDLED: LazyLock<Vocabulary> = LazyLock::new(|| {
-    Vocabulary::parse(lagdoctor_wit::SIGNALS, lagdoctor_wit::NODES, lagdoctor_wit::CLASSES)
+    Vocabulary::parse(lagdoctor_wit::SIGNALS, lagdoctor_wit::NODES, lagdoctor_wit::CLASSES, lagdoctor_wit::DIALECTS)
         .expect("the vocabulary built into this program is checked by its tests")
 });
 
@@ -165,16 +184,27 @@ impl Vocabulary {
         &BUNDLED
     }
 
-    fn parse(signals: &str, nodes: &str, classes: &str) -> Result<Self, toml::de::Error> {
+    fn parse(signals: &str, nodes: &str, classes: &str, dialects: &str) -> Result<Self, toml::de::Error> {
         let signals: SignalsFile = toml::from_str(signals)?;
         let nodes: NodesFile = toml::from_str(nodes)?;
         let classes: ClassesFile = toml::from_str(classes)?;
+        let dialects: DialectsFile = toml::from_str(dialects)?;
+        let mut sources: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for dialect in dialects.dialect {
+            for entry in dialect.entry {
+                let known = sources.entry(entry.signal).or_default();
+                if known.last() != Some(&dialect.name) {
+                    known.push(dialect.name.clone());
+                }
+            }
+        }
         Ok(Self {
             signals: signals.signal.into_iter().map(|spec| (spec.name.clone(), spec)).collect(),
             nodes: nodes.node.into_iter().map(|spec| (spec.kind.clone(), spec)).collect(),
             edges: nodes.edge.into_iter().map(|spec| (spec.kind.clone(), spec)).collect(),
             classes: classes.class.into_iter().map(|spec| (spec.slug.clone(), spec)).collect(),
             attributes: nodes.attribute,
+            sources,
         })
     }
 
@@ -216,6 +246,17 @@ impl Vocabulary {
     /// All classes, in order of their slugs.
     pub fn classes(&self) -> impl Iterator<Item = &ClassSpec> {
         self.classes.values()
+    }
+
+    /// The exporters and libraries that give this signal, by their names in `dialects.toml` and in its order; none for a
+    /// signal that only Kafka itself or lagdoctor gives.
+    ///
+    /// ```
+    /// # use lagdoctor_model::Vocabulary;
+    /// assert_eq!(Vocabulary::bundled().sources("db.replication.delay"), ["mysqld_exporter", "postgres_exporter"]);
+    /// ```
+    pub fn sources(&self, signal: &str) -> &[String] {
+        self.sources.get(signal).map_or(&[], Vec::as_slice)
     }
 
     /// The attribute that lagdoctor calls so.
