@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use lagdoctor_kafka::KafkaConfig;
 use lagdoctor_model::Topology;
 
+use crate::report::Links;
+
 use super::secrets::{Place, SecretBook};
 use super::{Config, ConfigError, PluginSection, PropertyValue, read_topology};
 
@@ -27,6 +29,8 @@ pub struct Sources {
     pub topology: Topology,
     /// Base address of the Prometheus that is read, for links.
     pub prometheus: Option<String>,
+    /// Address of a graph, where the operator gives one: see [`Links::template`].
+    pub graph_url: Option<String>,
 }
 
 /// Sources as flags of the command line.
@@ -89,7 +93,16 @@ impl Sources {
             .iter()
             .find(|plugin| plugin.name.as_deref() == Some(PROMETHEUS))
             .and_then(|plugin| plugin.config.get("url")?.as_str().map(str::to_owned));
-        Ok(Self { kafka, plugins, secrets, topology, prometheus })
+        Ok(Self { kafka, plugins, secrets, topology, prometheus, graph_url: config.report.graph_url.clone() })
+    }
+
+    /// How reports link to graphs: as the operator says, else into the Prometheus that is read.
+    pub fn links(&self) -> Links {
+        match (&self.graph_url, &self.prometheus) {
+            (Some(template), _) => Links::template(template),
+            (None, Some(base)) => Links::prometheus(base),
+            (None, None) => Links::none(),
+        }
     }
 
     /// The sources that flags name.
