@@ -13,7 +13,7 @@ use serde_json::json;
 /// Where the run's Prometheus is, for the collectors on this stage.
 const PROMETHEUS: &str = "http://prometheus.example:9090";
 /// Where the run's logs are.
-const LOGS: &str = "http://logs.example:9200/logs";
+const LOGS: &str = "http://logs.example:9200/logs-shop";
 /// Grading knows no hurry: its limits are fuel, so that a busy machine changes no grade.
 const NO_HURRY: Millis = Millis::minutes(10);
 

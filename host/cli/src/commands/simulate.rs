@@ -91,7 +91,7 @@ async fn live(scenario: &Scenario, args: &SimulateArgs, address: SocketAddr, out
     let taken = simulated::serve(pipeline.shared(), address).await?;
     output.say(&format!(
         "Prometheus API   http://{taken}   (also http://{taken}/metrics, to be scraped)\n\
-         Elasticsearch    http://{taken}/logs\n\
+         Elasticsearch    http://{taken}/logs-shop\n\
          Kafka            {}\n",
         pipeline.bootstrap()
     ));
