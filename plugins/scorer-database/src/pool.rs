@@ -17,6 +17,8 @@ const TIME_FLOOR_S: f64 = 5e-4;
 const WAITING: (f64, f64) = (0.5, 4.0);
 /// Connections lent out beyond what the work explains, in times, from which a leak is likely, and is clear.
 const UNEXPLAINED: (f64, f64) = (1.3, 2.0);
+/// Growth of the server's work at which a leak becomes unlikely, and is ruled out.
+const MORE_DONE: (f64, f64) = (1.0, 1.15);
 /// What a pool counts whose connections are held longer: it is a victim, but an unusual sight.
 const VICTIM: f64 = 0.1;
 
@@ -95,7 +97,10 @@ pub(crate) fn findings(config: &Config, view: &View<'_>, node: NodeRef<'_>) -> V
     let held_longer = pool.held.as_ref().is_some_and(|held| held.rose(config.held_ratio));
     // Whether the server itself became slower; `None` where nobody measures that.
     let server_slower = pool.server_time.as_ref().map(|time| time.rose(config.slow_ratio));
-    let leaks = if held_longer { 0.0 } else { ramp(pool.unexplained(), UNEXPLAINED.0, UNEXPLAINED.1) };
+    let unexplained = ramp(pool.unexplained(), UNEXPLAINED.0, UNEXPLAINED.1);
+    // Connections that are not given back do no work: a pool that gets more done than before is full for another reason.
+    let more_done = pool.server_rate.as_ref().map_or(0.0, |rate| ramp(rate.ratio(), MORE_DONE.0, MORE_DONE.1));
+    let leaks = if held_longer { 0.0 } else { unexplained * (1.0 - more_done) };
     let own_fault = if held_longer { VICTIM } else { 1.0 };
 
     let finding = |class: &str, score: f64, statement: String| {

@@ -14,6 +14,8 @@ use crate::{Config, EFFECT};
 const TIME_FLOOR_S: f64 = 1e-4;
 /// Share of a service's instances from which slowness is the service's.
 const MOST: f64 = 0.6;
+/// What slowness of a few instances says about their service: that it is not at fault.
+const NOT_SHARED: f64 = 0.05;
 /// An instance counts as slow from this score on.
 const SLOW: f64 = 0.25;
 /// Seconds since the last poll at which Kafka evicts a consumer.
@@ -84,7 +86,12 @@ fn slow(config: &Config, service: NodeRef<'_>, times: &[Timed<'_>]) -> Vec<Findi
     let slow: Vec<&Timed<'_>> = times.iter().filter(|(_, time)| slowness(config, time) >= SLOW).collect();
     let is_service = times.len() == 1 || slow.len() as f64 >= (times.len() as f64 * MOST).max(2.0);
     if !slow.is_empty() && !is_service {
-        return slow.iter().map(|(instance, time)| about(config, *instance, time)).collect();
+        let mut findings: Vec<Finding> = slow.iter().map(|(instance, time)| about(config, *instance, time)).collect();
+        let statement =
+            format!("only {} of {} instances are slow, so it is not the code they share", slow.len(), times.len());
+        let finding = Finding::on(service, slow[0].1.series.signal).class("consumer.slow-code").score(NOT_SHARED);
+        findings.push(finding.says(statement));
+        return findings;
     }
     let shown = if slow.is_empty() { &all } else { &slow };
     // The furthest of them shows it best.
