@@ -130,7 +130,7 @@ fn a_ramp_begins_before_it_is_far() {
 
 #[test]
 fn a_blip_an_hour_ago_is_not_what_hurts_now() {
-    let blip = |since: usize| if since < 3 || since >= 40 { 30.0 } else { 0.0 };
+    let blip = |since: usize| if !(3..40).contains(&since) { 30.0 } else { 0.0 };
     check(&series(60, blip), Direction::Up, Some(100));
 }
 
