@@ -13,7 +13,7 @@
 
 use std::collections::BTreeSet;
 
-use lagdoctor_model::{Cause, NodeId, Vocabulary};
+use lagdoctor_model::{Cause, Edge, NodeId, Vocabulary};
 
 use super::Case;
 use crate::plan::words;
@@ -111,8 +111,13 @@ fn hiding_place(case: &Case<'_>, cause: &Cause) -> Option<NodeId> {
     found.into_iter().next().cloned()
 }
 
-/// Whether the pools that lead to this node are measured and calm: then it answers as fast as ever.
+/// Whether the pools that lead to this node are measured and calm: then it answers as fast as ever. A replica can do that
+/// and be hours behind: its answers are quick and old, so nothing stands in front of it.
 fn is_screened(case: &Case<'_>, below: &BTreeSet<&NodeId>, node: &NodeId) -> bool {
+    let is_replica = |edge: &Edge| edge.dependent == *node && edge.kind.as_str() == "replicates";
+    if case.signals.topology.edges().any(is_replica) {
+        return false;
+    }
     let mut pools = below.iter().filter(|pool| pool.kind() == "pool" && case.graph.is_step(pool, node)).peekable();
     pools.peek().is_some() && pools.all(|pool| !case.seen.is_blind(pool) && !case.is_unusual(pool))
 }
