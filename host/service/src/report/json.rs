@@ -262,8 +262,9 @@ impl GapJson {
         }
     }
 
-    pub(super) fn sentence(&self) -> String {
-        format!("{}: {}", self.source, self.statement)
+    /// Source and statement.
+    pub(super) fn parts(&self) -> (&str, &str) {
+        (&self.source, &self.statement)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use lagdoctor_model::{Cause, Diagnosis, Verdict};
 
+use super::fold;
 use super::links::Links;
 use super::page::clean;
 use super::text;
@@ -39,11 +40,10 @@ pub fn markdown(diagnosis: &Diagnosis, links: &Links) -> String {
     for (place, cause) in diagnosis.causes.iter().enumerate() {
         push_cause(&mut out, place, cause, diagnosis, links);
     }
-    let dismissed = diagnosis.ruled_out.iter().map(text::dismissed).collect();
-    push_list(&mut out, "Ruled out", dismissed);
-    push_list(&mut out, "What would settle it", diagnosis.needs.iter().map(text::needed).collect());
-    let gaps = diagnosis.gaps.iter().map(|gap| format!("{}: {}", gap.source, gap.statement)).collect();
-    push_list(&mut out, "Could not be seen", gaps);
+    push_list(&mut out, "Ruled out", fold::ruled_out(diagnosis));
+    push_list(&mut out, "What would settle it", diagnosis.needs.iter().map(fold::need).collect());
+    let gaps = diagnosis.gaps.iter().map(|gap| (gap.source.as_str(), gap.statement.as_str()));
+    push_list(&mut out, "Could not be seen", fold::gaps(gaps));
     let window = &diagnosis.window;
     out.push_str(&format!("\n_{} to {}, a reading every {}_\n", window.start, window.now, window.step));
     out

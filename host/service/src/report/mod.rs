@@ -2,6 +2,7 @@
 //! [`headline`]) and to programs ([`json`], whose schema is committed and only grows). The status of groups is told the
 //! same ways, see [`StatusReport`]. Everything here is a pure function: the same diagnosis gives the same bytes.
 
+mod fold;
 mod json;
 mod links;
 mod markdown;

@@ -152,17 +152,28 @@ impl Page {
     }
 }
 
-/// Breaks at spaces. A word longer than a line stays whole: a name that is cut cannot be searched for.
+/// Breaks at spaces, but not between a number and its unit. A word longer than a line stays whole: a name that is cut
+/// cannot be searched for.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(20);
+    let mut pieces: Vec<String> = vec![];
+    let mut before = "";
+    for word in text.split_whitespace() {
+        match pieces.last_mut() {
+            Some(piece) if belongs(before, word) => {
+                piece.push(' ');
+                piece.push_str(word);
+            }
+            _ => pieces.push(word.to_owned()),
+        }
+        before = word;
+    }
     let mut lines = vec![];
     let mut line = String::new();
     let mut length = 0;
-    for word in text.split_whitespace() {
-        let word_length = word.chars().count();
-        // "91" and "%" are one word that happens to have a space in it.
-        let sticks = word.starts_with('%');
-        if length > 0 && length + 1 + word_length > width && !sticks {
+    for piece in &pieces {
+        let piece_length = piece.chars().count();
+        if length > 0 && length + 1 + piece_length > width {
             lines.push(std::mem::take(&mut line));
             length = 0;
         }
@@ -170,11 +181,20 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
             line.push(' ');
             length += 1;
         }
-        line.push_str(word);
-        length += word_length;
+        line.push_str(piece);
+        length += piece_length;
     }
     lines.push(line);
     lines
+}
+
+/// Whether a word is the unit of the number before it, or goes on with the time before it: `14 min 5 s` is one thing.
+fn belongs(before: &str, word: &str) -> bool {
+    const UNITS: [&str; 11] = ["%", "ms", "s", "min", "h", "d", "B", "kB", "MB", "GB", "TB"];
+    let bare = word.trim_end_matches(['.', ',', ';', ':', ')']);
+    let after_number = before.ends_with(|c: char| c.is_ascii_digit());
+    let goes_on = ["min", "h", "d"].contains(&before) && !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
+    (after_number && UNITS.contains(&bare)) || goes_on
 }
 
 #[cfg(test)]
@@ -191,6 +211,13 @@ mod tests {
             let kept: Vec<_> = lines.iter().flat_map(|line| line.split_whitespace()).map(str::to_owned).collect();
             prop_assert_eq!(words, kept);
             prop_assert!(lines.iter().all(|line| line.chars().count() <= width || !line.contains(' ')), "{lines:?}");
+        }
+
+        #[test]
+        fn a_number_keeps_its_unit(before in "[a-z]{1,60}") {
+            let lines = wrap(&format!("{before} for 14 min 5 s (91 %)."), 40);
+            prop_assert!(lines.iter().any(|line| line.contains("14 min 5 s")), "{lines:?}");
+            prop_assert!(lines.iter().any(|line| line.contains("(91 %).")), "{lines:?}");
         }
 
         #[test]

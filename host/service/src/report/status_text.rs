@@ -2,9 +2,12 @@
 
 use lagdoctor_model::{GroupStatus, Millis};
 
+use super::fold;
+use super::json::GapJson;
 use super::number::{number, whole};
 use super::page::{Page, Paint, Style, clean};
 use super::status::{GroupReport, PartitionReport, StatusReport};
+use super::text::list;
 
 /// Which rows a status table has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,12 +69,8 @@ impl StatusReport {
             let why = "UNKNOWN: too little of the past is known to judge; ask again in a few minutes, or name a Prometheus that knows.";
             page.hanging("", Paint::Normal, why, Paint::Faint);
         }
-        if !self.gaps.is_empty() {
-            page.heading("COULD NOT BE SEEN");
-            for gap in &self.gaps {
-                page.hanging("  ! ", Paint::Warn, &gap.sentence(), Paint::Normal);
-            }
-        }
+        let gaps = fold::gaps(self.gaps.iter().map(GapJson::parts));
+        list(&mut page, "COULD NOT BE SEEN", "  ! ", Paint::Warn, &gaps);
         page.finish()
     }
 
@@ -85,8 +84,8 @@ impl StatusReport {
                 pipes(&mut out, &PARTITION_COLUMNS, group.partitions.iter().map(partition_row));
             }
         }
-        for gap in &self.gaps {
-            out.push_str(&format!("\n- could not be seen: {}", cell(&gap.sentence())));
+        for gap in fold::gaps(self.gaps.iter().map(GapJson::parts)) {
+            out.push_str(&format!("\n- could not be seen: {}", cell(&gap)));
         }
         out.trim_end().to_owned() + "\n"
     }

@@ -2,8 +2,9 @@
 //! you know, what do I do; then what was ruled out and what could not be seen. Queries and commands are never wrapped,
 //! so that they can be copied. Start at [`text`].
 
-use lagdoctor_model::{Basis, Cause, Diagnosis, Evidence, Millis, Outlook, Verdict, Vocabulary};
+use lagdoctor_model::{Basis, Cause, Diagnosis, Evidence, Millis, Outlook, Verdict};
 
+use super::fold;
 use super::number::{number, quantity, whole};
 use super::page::{Page, Paint, Style};
 
@@ -212,43 +213,32 @@ pub(super) fn path(cause: &Cause) -> String {
     cause.path.iter().map(|node| name(node.as_str())).collect::<Vec<_>>().join(" → ")
 }
 
-fn ruled_out(page: &mut Page, diagnosis: &Diagnosis) {
-    if diagnosis.ruled_out.is_empty() {
-        return;
-    }
-    page.heading("RULED OUT");
-    for out in &diagnosis.ruled_out {
-        page.hanging("  ✗ ", Paint::Good, &dismissed(out), Paint::Normal);
-    }
-}
+/// At most this many lines of what was ruled out, and of what could not be seen.
+const MOST_LINES: usize = 10;
 
-pub(super) fn dismissed(out: &lagdoctor_model::RuledOut) -> String {
-    let class = out.class.as_ref().map(|class| {
-        let words = Vocabulary::bundled().class(class.as_str()).map_or(class.as_str(), |spec| spec.words.as_str());
-        format!(" ({words})")
-    });
-    format!("{}{}: {}", name(out.node.as_str()), class.unwrap_or_default(), out.because)
+fn ruled_out(page: &mut Page, diagnosis: &Diagnosis) {
+    list(page, "RULED OUT", "  ✗ ", Paint::Good, &fold::ruled_out(diagnosis));
 }
 
 fn missing(page: &mut Page, diagnosis: &Diagnosis) {
-    if !diagnosis.needs.is_empty() {
-        page.heading("WHAT WOULD SETTLE IT");
-        for need in &diagnosis.needs {
-            page.hanging("  ? ", Paint::Warn, &needed(need), Paint::Normal);
-        }
-    }
-    if !diagnosis.gaps.is_empty() {
-        page.heading("COULD NOT BE SEEN");
-        for gap in &diagnosis.gaps {
-            page.hanging("  ! ", Paint::Warn, &format!("{}: {}", gap.source, gap.statement), Paint::Normal);
-        }
-    }
+    let needs: Vec<_> = diagnosis.needs.iter().map(fold::need).collect();
+    list(page, "WHAT WOULD SETTLE IT", "  ? ", Paint::Warn, &needs);
+    let gaps = diagnosis.gaps.iter().map(|gap| (gap.source.as_str(), gap.statement.as_str()));
+    list(page, "COULD NOT BE SEEN", "  ! ", Paint::Warn, &fold::gaps(gaps));
 }
 
-pub(super) fn needed(need: &lagdoctor_model::Need) -> String {
-    let signals: Vec<_> = need.signals.iter().map(|signal| signal.as_str()).collect();
-    let signals = if signals.is_empty() { String::new() } else { format!(" ({})", signals.join(", ")) };
-    format!("{}: {}{signals}", name(need.node.as_str()), need.statement)
+/// A heading and its lines, or nothing when there are none.
+pub(super) fn list(page: &mut Page, heading: &str, lead: &str, paint: Paint, lines: &[String]) {
+    if lines.is_empty() {
+        return;
+    }
+    page.heading(heading);
+    for line in lines.iter().take(MOST_LINES) {
+        page.hanging(lead, paint, line, Paint::Normal);
+    }
+    if lines.len() > MOST_LINES {
+        page.verbatim(4, &format!("… {} more in the JSON report", lines.len() - MOST_LINES), Paint::Faint);
+    }
 }
 
 #[cfg(test)]
