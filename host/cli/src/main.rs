@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 
 async fn run(cli: Cli, output: &Output) -> miette::Result<ExitCode> {
     match cli.command {
-        Command::Demo(args) => commands::demo::run(args, output).await,
+        Command::Demo(args) => Box::pin(commands::demo::run(args, output)).await,
         Command::Status(args) => commands::status::run(args, output).await,
         Command::Diagnose(args) => commands::diagnose::run(args, output).await,
         Command::Run(args) => commands::service::run(args, output).await,

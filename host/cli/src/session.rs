@@ -23,18 +23,22 @@ pub struct Session {
     pub loaded: Loaded,
     /// Name of the cluster in reports.
     pub cluster: String,
-    /// Owns the engine that the plugins run on.
-    _host: Host,
 }
 
 impl Session {
     /// Loads and binds the plugins that `sources` name, the bundled ones, and those in `files`.
     pub async fn open(
-        mut sources: Sources,
+        sources: Sources,
         files: &[PathBuf],
         cluster: &str,
         transport: Arc<dyn Transport>,
     ) -> Result<Self> {
+        let host = Host::new(HostOptions::new(transport)).into_diagnostic()?;
+        Self::on(&host, sources, files, cluster).await
+    }
+
+    /// The same on a host that is there already; what it has compiled is not compiled again.
+    pub async fn on(host: &Host, mut sources: Sources, files: &[PathBuf], cluster: &str) -> Result<Self> {
         if BUNDLED.is_empty() {
             return Err(miette!(
                 help = "run `cargo xtask build`, which builds the plugins and then the program around them",
@@ -42,9 +46,8 @@ impl Session {
             ));
         }
         sources.plugins.extend(files.iter().map(PluginSection::file));
-        let host = Host::new(HostOptions::new(transport)).into_diagnostic()?;
-        let loaded = plugins::load(&host, &sources, &bundled()).await.into_diagnostic()?;
-        Ok(Self { sources, loaded, cluster: cluster.to_owned(), _host: host })
+        let loaded = plugins::load(host, &sources, &bundled()).await.into_diagnostic()?;
+        Ok(Self { sources, loaded, cluster: cluster.to_owned() })
     }
 
     /// The same over the real network.

@@ -1,8 +1,9 @@
 //! Sets up Wasmtime once for all plugins: what guests may use of WebAssembly, the pool that instances come from, and
 //! the thread whose ticks take the processor back from a guest. Start at [`Host::new`].
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::JoinHandle;
 
 use tokio::sync::Semaphore;
@@ -13,6 +14,7 @@ use crate::bindings;
 use crate::egress::Transport;
 use crate::error::HostError;
 use crate::limits::{CONCURRENT_CALLS, Limits, TICK};
+use crate::plugin::Parts;
 use crate::store::State;
 
 const WASM_PAGE: usize = 64 << 10;
@@ -48,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) limits: Limits,
     pub(crate) slots: Arc<Semaphore>,
+    /// Plugins that are still in use, by source and digest: compiling takes as long as thousands of calls.
+    pub(crate) loaded: Mutex<BTreeMap<(String, String), Weak<Parts>>>,
     _ticker: Ticker,
 }
 
@@ -68,7 +72,8 @@ impl Host {
         let isolated = isolated(&engine).map_err(refused)?;
         let ticker = Ticker::start(engine.clone())?;
         let slots = Arc::new(Semaphore::new(CONCURRENT_CALLS as usize));
-        let shared = Shared { engine, connected, isolated, transport, limits, slots, _ticker: ticker };
+        let loaded = Mutex::default();
+        let shared = Shared { engine, connected, isolated, transport, limits, slots, loaded, _ticker: ticker };
         Ok(Self { shared: Arc::new(shared) })
     }
 

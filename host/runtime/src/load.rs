@@ -2,6 +2,7 @@
 //! does it say of itself? Start at [`Host::load`].
 
 use std::fmt::Write;
+use std::sync::{Arc, PoisonError, Weak};
 
 use lagdoctor_model::Timestamp;
 use sha2::{Digest, Sha256};
@@ -44,6 +45,12 @@ impl Host {
             let _ = write!(hex, "{byte:02x}");
             hex
         });
+        let key = (source_name.clone(), digest.clone());
+        let in_use =
+            self.shared.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(&key).and_then(Weak::upgrade);
+        if let Some(parts) = in_use {
+            return Ok(Plugin { parts });
+        }
         let (host, name, bytes) = (self.clone(), source_name.clone(), wasm.to_vec());
         // Compiling takes from milliseconds to seconds, so it must not hold up a thread of the runtime.
         let compiled = tokio::task::spawn_blocking(move || prepare(&host.shared, &name, &bytes)).await;
@@ -60,7 +67,12 @@ impl Host {
             claim.check().map_err(|reason| LoadError::Manifest { source_name: source_name.clone(), reason })?;
         let size = wasm.len();
         let shared = self.shared.clone();
-        Ok(Plugin::new(Parts { shared, source: source_name, manifest, world, digest, imports, size, prepared }))
+        let plugin =
+            Plugin::new(Parts { shared, source: source_name, manifest, world, digest, imports, size, prepared });
+        let mut loaded = self.shared.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.retain(|_, parts| parts.strong_count() > 0);
+        loaded.insert(key, Arc::downgrade(&plugin.parts));
+        Ok(plugin)
     }
 
     async fn describe(&self, source: &str, world: World, prepared: &Prepared) -> Result<Claim, LoadError> {

@@ -1,6 +1,6 @@
 //! The shell of lagdoctor: in what order do things happen, and who is told? In running order: [`config`] says what the
 //! operator wants, [`plugins`] loads what judges, [`collect`] reads sources, [`resolve`] places what they say on nodes,
-//! [`derive`] adds what follows from offsets, [`diagnose()`] asks the plugins why, [`report`] tells people and programs,
+//! [`mod@derive`] adds what follows from offsets, [`diagnose()`] asks the plugins why, [`report`] tells people and programs,
 //! [`notify`] decides whom to wake.
 //!
 //! Start at [`Collector::collect`] and [`diagnose()`]; a recorded incident skips the first.

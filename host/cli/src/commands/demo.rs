@@ -3,12 +3,14 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use lagdoctor_model::{Diagnosis, Millis, Signals, Timestamp, Window};
+use lagdoctor_runtime::{Host, HostOptions, Network};
 use lagdoctor_service::config::PluginSection;
 use lagdoctor_service::report::{self, StatusReport};
-use lagdoctor_service::{Flags, Look, Request, Sources};
+use lagdoctor_service::{Flags, Look, Plugins, Request, Sources};
 use lagdoctor_service::{Options, diagnose};
 use miette::{IntoDiagnostic, Result};
 use serde_json::json;
@@ -36,7 +38,9 @@ struct Act {
     window: Window,
     /// Lag as Kafka showed it over the run.
     collector: lagdoctor_service::Collector,
-    _pipeline: Pipeline,
+    pipeline: Pipeline,
+    /// Keeps what was compiled.
+    _session: Session,
 }
 
 /// Runs the command.
@@ -47,8 +51,12 @@ pub async fn run(args: DemoArgs, output: &Output) -> Result<ExitCode> {
          spoken to over their own protocols, by the same code and plugins as in production.\n",
     );
     // Both hours go by at the same time; most of that is waiting for Kafka to answer.
-    let (first, second) =
-        tokio::try_join!(act("replication-delay", args.seed, output), act("gc-pauses", args.seed, output))?;
+    let host = Host::new(HostOptions::new(Arc::new(Network::new()))).into_diagnostic()?;
+    let naive = naive_plugins(&host).await?;
+    let (first, second) = tokio::try_join!(
+        act("replication-delay", args.seed, &host, &naive, output),
+        act("gc-pauses", args.seed, &host, &naive, output)
+    )?;
     let mut first = first;
     show(1, &first, output);
     show(2, &second, output);
@@ -66,7 +74,7 @@ pub async fn run(args: DemoArgs, output: &Output) -> Result<ExitCode> {
             plugin
         })
         .collect();
-    let session = Session::live(blind, &[], "demo").await?;
+    let session = Session::on(&host, blind, &[], "demo").await?;
     let clock = Instant::now();
     let request = Request { window: first.window, cluster: None, look: Look::Earlier, deadline: Millis::seconds(20) };
     first.collector.read_with(session.loaded.collectors.clone());
@@ -89,7 +97,7 @@ pub async fn run(args: DemoArgs, output: &Output) -> Result<ExitCode> {
 }
 
 /// Plays one incident to its end while Kafka is watched, then diagnoses it.
-async fn act(scenario: &str, seed: u64, output: &Output) -> Result<Act> {
+async fn act(scenario: &str, seed: u64, host: &Host, naive: &Plugins, output: &Output) -> Result<Act> {
     let scenario = simulate::scenario(scenario)?;
     let mut pipeline = Pipeline::new(&scenario, seed)?;
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -99,7 +107,7 @@ async fn act(scenario: &str, seed: u64, output: &Output) -> Result<Act> {
     let window = |now: Timestamp| Window { start: (now - WATCHED).max(start), now, step: STEP };
 
     let sources = live_sources(address, &bootstrap, &pipeline)?;
-    let session = Session::live(sources, &[], "demo").await?;
+    let session = Session::on(host, sources, &[], "demo").await?;
     let mut collector = session.collector(WATCHED);
     let looks = end.since(start).as_millis() / EVERY.as_millis();
     let bar = output.progress(u64::try_from(looks).unwrap_or(0), "an hour goes by");
@@ -121,8 +129,19 @@ async fn act(scenario: &str, seed: u64, output: &Output) -> Result<Act> {
     let signals = collector.collect(&request).await;
     let diagnosis = diagnose(&signals, &session.loaded.plugins, &Options::default()).await;
     let took = clock.elapsed();
-    let naive = diagnose(&signals, &naive_plugins().await?, &Options::default()).await;
-    Ok(Act { signals, diagnosis, naive, took, address, bootstrap, window: window(end), collector, _pipeline: pipeline })
+    let naive = diagnose(&signals, naive, &Options::default()).await;
+    Ok(Act {
+        signals,
+        diagnosis,
+        naive,
+        took,
+        address,
+        bootstrap,
+        window: window(end),
+        collector,
+        pipeline,
+        _session: session,
+    })
 }
 
 fn show(number: u32, act: &Act, output: &Output) {
@@ -178,13 +197,13 @@ fn live_sources(address: SocketAddr, bootstrap: &str, pipeline: &Pipeline) -> Re
 }
 
 fn sources(act: &Act) -> Result<Sources> {
-    live_sources(act.address, &act.bootstrap, &act._pipeline)
+    live_sources(act.address, &act.bootstrap, &act.pipeline)
 }
 
-async fn naive_plugins() -> Result<lagdoctor_service::Plugins> {
+async fn naive_plugins(host: &Host) -> Result<Plugins> {
     let mut naive = Sources::default();
     naive.plugins.extend(["scorer-largest-z", "ranker-largest-z"].map(PluginSection::bundled));
-    let mut plugins = Session::live(naive, &[], "demo").await?.loaded.plugins;
+    let mut plugins = Session::on(host, naive, &[], "demo").await?.loaded.plugins;
     plugins.scorers.retain(|scorer| scorer.name() == "scorer-largest-z");
     plugins.forecaster = None;
     Ok(plugins)

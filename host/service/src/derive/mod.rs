@@ -1,6 +1,6 @@
 //! What follows from offsets: lag, backlog, rates, time lag and status. Sources differ in which of these they give; here
 //! they are made from committed offsets and log ends, alike for native Kafka, for exporters and for recorded incidents.
-//! Start at [`derive`].
+//! Start at [`derive()`].
 
 mod flow;
 mod readings;
