@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use lagdoctor_sdk::{Finding, Symptom, View, ramp};
 
 use crate::walk::Reach;
-use crate::{Config, NORMAL};
+use crate::{Config, NORMAL, TELLING};
 
 /// How well one must explain another for it to matter.
 pub(crate) const EXPLAINS: f64 = 0.3;
@@ -33,6 +33,11 @@ fn prior(class: &str) -> f64 {
     }
 }
 
+/// Whether a class is mostly an effect of something else.
+fn is_effect(class: &str) -> bool {
+    class.is_empty() || class.starts_with("pool.") || prior(class) < 1.0
+}
+
 /// One node and class that findings speak for.
 #[derive(Clone, Debug)]
 pub(crate) struct Candidate {
@@ -54,7 +59,7 @@ pub(crate) struct Candidate {
 impl Candidate {
     /// Whether it is mostly an effect of something else, so that what is not measured might explain it.
     pub(crate) fn is_effect(&self) -> bool {
-        self.class.is_empty() || self.class.starts_with("pool.") || prior(&self.class) < 1.0
+        is_effect(&self.class)
     }
 }
 
@@ -116,6 +121,9 @@ impl Candidates {
                     support *= CONTRADICTED;
                 }
             }
+            if !class.is_empty() && is_effect(class) {
+                support = 1.0 - (1.0 - support) * (1.0 - config.cleared * cleared(view, findings, *node));
+            }
             if support < config.considered {
                 continue;
             }
@@ -141,6 +149,24 @@ impl Candidates {
         }
         Self { all, slack_ms, symptom: symptom.clone() }
     }
+}
+
+/// Which share of what lies below, and could explain this node, was looked at and found normal. An instance of many that
+/// is unusual spoils the rest: there is something to explain it.
+fn cleared(view: &View<'_>, findings: &[Finding], node: u32) -> f64 {
+    let Some(node) = view.node(node) else { return 0.0 };
+    let below = Reach::from(view, node);
+    let (mut telling, mut normal) = (0_u32, 0_u32);
+    for below in below.nodes().filter(|below| *below != node.handle).filter_map(|below| view.node(below)) {
+        if !TELLING.contains(&below.kind) {
+            continue;
+        }
+        telling += 1;
+        let mut said =
+            findings.iter().filter(|finding| finding.node == below.handle && finding.signal != "log").peekable();
+        normal += u32::from(said.peek().is_some() && said.all(|finding| finding.score <= NORMAL));
+    }
+    if telling == 0 { 0.0 } else { f64::from(normal) / f64::from(telling) }
 }
 
 /// How much findings of one kind say together. Those of one signal are one witness, not several.

@@ -12,6 +12,8 @@ use crate::walk::Reach;
 const UNTIMED: f64 = 0.7;
 /// How well a burst explains what fills up behind it.
 const FILLS_UP: f64 = 0.8;
+/// How many times the usual slack two meters of one flow may be apart.
+const ONE_FLOW: i64 = 4;
 /// A candidate of the same class on another instance joins in from this base weight on.
 const JOINS: f64 = 0.2;
 
@@ -67,9 +69,12 @@ fn how_well(
     effect: &Candidate,
     cause: &Candidate,
 ) -> f64 {
+    // A topic and its producer show one flow, each by a meter of its own; which meter moves first says nothing.
+    let is_one_flow = effect.class == cause.class && effect.class.starts_with("load.");
+    let slack_ms = if is_one_flow { candidates.slack_ms.saturating_mul(ONE_FLOW) } else { candidates.slack_ms };
     let order = match effect.onset_ms.zip(cause.onset_ms) {
         None => UNTIMED,
-        Some((effect, cause)) if cause <= effect.saturating_add(candidates.slack_ms) => 1.0,
+        Some((effect, cause)) if cause <= effect.saturating_add(slack_ms) => 1.0,
         Some(_) => return 0.0,
     };
     let is_burst = cause.class == "load.burst";

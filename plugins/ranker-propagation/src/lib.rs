@@ -6,6 +6,8 @@
 //!
 //! ```text
 //! support     1 - Π (1 - score) over the findings of one node and class, one for each signal
+//!             for a class that is mostly an effect, one more factor 1 - `cleared` × the share of what lies below it,
+//!             and could explain it, that was looked at and found normal
 //! base        support × named × prior × in_time × reach × on_path
 //!   named     1 with a fault class, `unnamed` when it only says "unusual"
 //!   prior     below 1 for classes that are mostly effects, such as poll timeouts
@@ -14,7 +16,7 @@
 //!   on_path   `silent_path` when everything measured between it and the symptom is as usual, else 1
 //! explained   max over other candidates B of base(B) × travel(A→B) × coverage × order
 //! weight      base × (1 - `explains` × explained)
-//! confidence  weight × weight / (weight + `rivalry` × heaviest rival), capped at `unseen_cap` where something that
+//! confidence  weight × weight / (weight + `rivalry` × heaviest rival), at most `ceiling`, and capped at `unseen_cap` where something that
 //!             could explain it is not measured at all; a rival neither explains it nor is explained by it
 //! ```
 //!
@@ -46,6 +48,10 @@ numbers! {
         pub rivalry: f64 = 0.5, from 0.0 to 2.0;
         /// Most confidence in an effect while something that could explain it is not measured
         pub unseen_cap: f64 = 0.6, from 0.0 to 1.0;
+        /// How much it speaks for an effect that everything below it is normal
+        pub cleared: f64 = 0.5, from 0.0 to 1.0;
+        /// Most confidence in anything: findings are no proof
+        pub ceiling: f64 = 0.97, from 0.0 to 1.0;
         /// Support from which a node and class are considered at all
         pub considered: f64 = 0.2, from 0.0 to 1.0;
         /// Confidence below which a candidate is set aside
@@ -57,6 +63,10 @@ numbers! {
 
 /// A score up to this says "looked, and it is normal".
 pub(crate) const NORMAL: f64 = 0.15;
+
+/// Kinds of node whose trouble shows on what depends on them: only their being normal clears, and only their silence
+/// leaves a question open.
+pub(crate) const TELLING: [&str; 5] = ["database", "cache", "endpoint", "jvm", "pool"];
 
 /// The ranker.
 #[derive(Debug)]

@@ -7,15 +7,12 @@ use lagdoctor_sdk::{Cause, Dismissal, Finding, NodeRef, Ranking, View};
 
 use crate::candidate::{Candidate, Candidates};
 use crate::walk::Reach;
-use crate::{Config, NORMAL};
+use crate::{Config, NORMAL, TELLING};
 
 /// A score from which a finding on no path to the symptom is worth a dismissal.
 const LOUD: f64 = 0.4;
 /// What is explained this well, and has less confidence than this left, is set aside.
 const EXPLAINED: (f64, f64) = (0.5, 0.3);
-/// Kinds of node whose trouble shows on others, so that their silence leaves a question open.
-const TELLING: [&str; 5] = ["database", "cache", "endpoint", "jvm", "pool"];
-
 /// The answer.
 pub(crate) fn ranking(
     config: &Config,
@@ -66,6 +63,7 @@ fn confidence(config: &Config, candidates: &Candidates, place: usize, is_unseen:
     let heaviest = rivals.map(|(_, rival)| rival.weight).fold(0.0, f64::max);
     let weight = candidate.weight;
     let sure = if weight > 0.0 { weight * weight / (weight + config.rivalry * heaviest) } else { 0.0 };
+    let sure = sure.min(config.ceiling);
     if is_unseen { sure.min(config.unseen_cap) } else { sure }
 }
 

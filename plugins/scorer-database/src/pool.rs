@@ -11,12 +11,29 @@ use lagdoctor_sdk::{Change, Finding, NodeRef, SeriesRef, View, ramp};
 use crate::Config;
 use crate::server::{statement_rate, statement_time};
 
+/// A batch takes all connections for a moment, and a scrape that meets such a moment sees a queue: only a queue that
+/// scrape after scrape sees is one.
+const QUEUE: Rules = Rules {
+    past_share: 1.0 / 3.0,
+    past_min: 8,
+    floor: 1e-9,
+    floor_share: 0.01,
+    far: 5.0,
+    usual: 2.0,
+    sustained: 4,
+    bridge: 3,
+    now: 5,
+};
+/// Share of the connections lent out from which a leak may be, and from which it can hurt.
+const NEARLY_FULL: (f64, f64) = (0.6, 0.95);
 /// Smallest change of a time on the client's side that is believed, in seconds.
 const TIME_FLOOR_S: f64 = 5e-4;
 /// Waiting threads from which a queue is worth a word, and from which it is long.
 const WAITING: (f64, f64) = (0.5, 4.0);
 /// Connections lent out beyond what the work explains, in times, from which a leak is likely, and is clear.
 const UNEXPLAINED: (f64, f64) = (1.3, 2.0);
+/// What a queue counts in front of a pool that has connections left: it is short, or seen by chance.
+const NOT_FULL: f64 = 0.3;
 /// Growth of the server's work at which a leak becomes unlikely, and is ruled out.
 const MORE_DONE: (f64, f64) = (1.0, 1.15);
 /// What a pool counts whose connections are held longer: it is a victim, but an unusual sight.
@@ -40,7 +57,7 @@ impl<'a> Pool<'a> {
         let compare = |signal: &str, floor: f64, direction: Direction| {
             let signal = format!("db.client.connection.{signal}");
             let series = view.signal(pool, &signal)?;
-            series.compare(&Rules::default().floor(floor), direction)
+            series.compare(&QUEUE.floor(floor), direction)
         };
         let server = view.dependencies(pool).map(|(node, _)| node).find(|node| node.kind == "database");
         Self {
@@ -92,7 +109,7 @@ pub(crate) fn findings(config: &Config, view: &View<'_>, node: NodeRef<'_>) -> V
     ];
     let queue = queue.into_iter().flatten().fold(0.0, f64::max);
     let is_full = pool.full().is_nan() || pool.full() >= config.full_share;
-    let trouble = if is_full { queue } else { queue * 0.5 };
+    let trouble = if is_full { queue } else { queue * NOT_FULL };
 
     let held_longer = pool.held.as_ref().is_some_and(|held| held.rose(config.held_ratio));
     // Whether the server itself became slower; `None` where nobody measures that.
@@ -100,7 +117,8 @@ pub(crate) fn findings(config: &Config, view: &View<'_>, node: NodeRef<'_>) -> V
     let unexplained = ramp(pool.unexplained(), UNEXPLAINED.0, UNEXPLAINED.1);
     // Connections that are not given back do no work: a pool that gets more done than before is full for another reason.
     let more_done = pool.server_rate.as_ref().map_or(0.0, |rate| ramp(rate.ratio(), MORE_DONE.0, MORE_DONE.1));
-    let leaks = if held_longer { 0.0 } else { unexplained * (1.0 - more_done) };
+    let nearly_full = if pool.full().is_nan() { 1.0 } else { ramp(pool.full(), NEARLY_FULL.0, NEARLY_FULL.1) };
+    let leaks = if held_longer { 0.0 } else { unexplained * (1.0 - more_done) * nearly_full };
     let own_fault = if held_longer { VICTIM } else { 1.0 };
 
     let finding = |class: &str, score: f64, statement: String| {

@@ -1,22 +1,36 @@
 //! Does the live set grow without end? What stays after collections is compared over the whole window, not with its own
-//! past: a leak that is hours old has no healthy past in the window.
+//! past: a leak that is hours old has no healthy past in the window. Where what stays is not measured, the least that was
+//! in use over a while stands in for it.
 
 use lagdoctor_sdk::stats::{self, Direction, Rules};
 use lagdoctor_sdk::words::{bytes, percent};
-use lagdoctor_sdk::{Finding, NodeRef, View, ramp};
+use lagdoctor_sdk::{Finding, NodeRef, SeriesRef, View, ramp};
 
 use crate::Config;
 
 /// A half of the window in which the live set grows at less than this share of the whole slope did not leak.
 const STEADY: f64 = 0.3;
+/// Readings whose least is close to what stays after a collection: two minutes, in which a busy heap is collected.
+const FLOOR_OVER: usize = 8;
 /// Readings that a slope needs.
 const ENOUGH: usize = 16;
 /// Live sets below this share of the limit leave room; a leak there is not yet what hurts.
 const ROOMY: f64 = 0.5;
 
+/// What stays after collections, and the series that shows it.
+pub(crate) fn live_set<'a>(view: &View<'a>, jvm: NodeRef<'_>) -> Option<(SeriesRef<'a>, Vec<f64>)> {
+    if let Some(live) = view.signal(jvm, "jvm.memory.used_after_last_gc") {
+        return Some((live, live.values.to_vec()));
+    }
+    let used = view.signal(jvm, "jvm.memory.used")?;
+    let least = (0..used.values.len()).map(|end| stats::min(&used.values[(end + 1).saturating_sub(FLOOR_OVER)..=end]));
+    Some((used, least.collect()))
+}
+
 /// The finding about a leak; `None` where the live set or the limit is not known.
 pub(crate) fn leak(config: &Config, view: &View<'_>, jvm: NodeRef<'_>) -> Option<Finding> {
-    let live = view.signal(jvm, "jvm.memory.used_after_last_gc")?;
+    let (series, floor) = live_set(view, jvm)?;
+    let live = SeriesRef { values: &floor, ..series };
     let limit = view.signal(jvm, "jvm.memory.limit")?.last().filter(|limit| *limit > 0.0)?;
     if stats::count(live.values) < ENOUGH {
         return None;
@@ -55,7 +69,7 @@ pub(crate) fn leak(config: &Config, view: &View<'_>, jvm: NodeRef<'_>) -> Option
         format!("what stays after collections does not grow steadily: {} of the limit", percent(level / limit))
     };
     Some(
-        Finding::about(&live)
+        Finding::about(&series)
             .class("jvm.heap-leak")
             .score(score)
             .magnitude((level - expected) / scale)

@@ -46,6 +46,7 @@ impl Plugin for Jvm {
             "jvm.gc.duration.max",
             "jvm.gc.count",
             "jvm.memory.used_after_last_gc",
+            "jvm.memory.used",
             "jvm.memory.limit",
             "scrape.up",
         ])

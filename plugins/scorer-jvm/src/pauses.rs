@@ -5,7 +5,7 @@ use lagdoctor_sdk::stats::{self, Direction, Rules};
 use lagdoctor_sdk::words::{bytes, percent, seconds};
 use lagdoctor_sdk::{Change, Finding, NodeRef, SeriesRef, View, ramp};
 
-use crate::Config;
+use crate::{Config, heap};
 
 /// Pauses come as pulses, one every ten to sixty seconds: two of them within four minutes belong together.
 const PULSES: Rules = Rules {
@@ -113,19 +113,15 @@ fn statement(view: &View<'_>, jvm: NodeRef<'_>, pauses: &Pauses<'_>, share: f64,
         let was = pauses.longest.as_ref().map_or(f64::NAN, Change::past);
         parts.push(format!("the longest pause is {} (before: {})", seconds(longest), seconds(was)));
     }
-    if let (Some(live), Some(limit)) =
-        (last(view, jvm, "jvm.memory.used_after_last_gc"), last(view, jvm, "jvm.memory.limit"))
-    {
+    let live = heap::live_set(view, jvm).and_then(|(_, live)| live.last().copied().filter(|live| !live.is_nan()));
+    let limit = view.signal(jvm, "jvm.memory.limit").and_then(|limit| limit.last());
+    if let Some((live, limit)) = live.zip(limit) {
         parts.push(format!("{} of {} stay in use after a collection", bytes(live), bytes(limit)));
     }
     if let Some(missed) = pauses.onset_ms().and_then(|onset| missed_scrapes(view, jvm, onset)) {
         parts.push(missed);
     }
     parts.join(", ")
-}
-
-fn last(view: &View<'_>, jvm: NodeRef<'_>, signal: &str) -> Option<f64> {
-    view.signal(jvm, signal)?.last()
 }
 
 /// A process that stands still does not answer its scrapes either.

@@ -16,6 +16,8 @@ const TOO_LATE: f64 = 0.3;
 const SEASONAL: f64 = 0.3;
 /// How far around the time of day the past is asked.
 const HOUR_MS: i64 = 3_600_000;
+/// Over how long a rate is taken.
+const MINUTE_MS: i64 = 60_000;
 /// Days that make a habit.
 const HABIT: usize = 3;
 /// What a burst counts where throughput is not known.
@@ -40,8 +42,12 @@ pub(crate) fn findings(config: &Config, view: &View<'_>, pulses: &[Pulse<'_>]) -
     findings
 }
 
+/// The inflow of a node against its own past, over a minute: single rates of a counter swing with the scrapes.
 fn change<'a>(view: &View<'a>, node: NodeRef<'_>, signal: &str) -> Option<Change<'a>> {
-    view.signal(node, signal)?.compare(&Rules::default().floor(0.5), Direction::Up)
+    let series = view.signal(node, signal)?;
+    let smooth = stats::rolling_mean(series.values, series.steps(MINUTE_MS));
+    let seen = stats::compare(&smooth, &Rules::default().floor(0.5), Direction::Up)?;
+    Some(Change { series, seen })
 }
 
 /// The finding about one inflow, of a topic or of a producer.

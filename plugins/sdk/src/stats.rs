@@ -10,4 +10,4 @@ mod trend;
 pub use change::{Comparison, Direction, Past, Rules, compare, departure, past};
 pub use order::{finite, mad, median, quantile, spread};
 pub use sums::{count, max, mean, min, sd, sum};
-pub use trend::{Line, ewma, least_squares, theil_sen};
+pub use trend::{Line, ewma, least_squares, rolling_mean, theil_sen};

@@ -129,6 +129,12 @@ fn a_ramp_begins_before_it_is_far() {
 }
 
 #[test]
+fn a_jump_after_a_drift_begins_with_the_jump() {
+    let drift = |since: usize| if since < 20 { since as f64 * 0.3 } else { 300.0 };
+    check(&series(60, drift), Direction::Up, Some(80));
+}
+
+#[test]
 fn a_blip_an_hour_ago_is_not_what_hurts_now() {
     let blip = |since: usize| if !(3..40).contains(&since) { 30.0 } else { 0.0 };
     check(&series(60, blip), Direction::Up, Some(100));

@@ -90,6 +90,13 @@ impl StatusReport {
         self
     }
 
+    /// The same without what could not be seen, for where a diagnosis that says it follows.
+    #[must_use]
+    pub fn without_gaps(mut self) -> Self {
+        self.gaps.clear();
+        self
+    }
+
     /// As programs read it, by `schema/status.schema.json`.
     pub fn json(&self) -> String {
         pretty(self)

@@ -95,6 +95,12 @@ fn a_group_is_as_bad_as_its_worst_partition() {
 }
 
 #[test]
+fn before_a_diagnosis_gaps_are_not_told_twice() {
+    let told = report().without_gaps().text(Style::plain(), Rows::Groups);
+    assert!(told.contains("shop/fulfilment") && !told.contains("COULD NOT BE SEEN"), "{told}");
+}
+
+#[test]
 fn nothing_is_said_plainly() {
     let told = report().only("nobody").text(Style::plain(), Rows::Groups);
     assert!(told.starts_with("No consumer group was found."), "{told}");

@@ -93,12 +93,15 @@ impl NodeResolver {
     /// Adds a node, with its labels as further names of it.
     pub fn add_node(&mut self, node: Node) {
         if let Some(spec) = Vocabulary::bundled().node(node.id.kind()) {
-            for (label, value) in &node.labels {
-                if names_it(spec, label) {
-                    for value in value.split(',').map(str::trim) {
-                        self.index(&node.id, value);
-                        self.index(&node.id, without_port(value));
-                    }
+            // A pool is called by its instance and by what its label says: `fulfilment-0/HikariPool-1`.
+            let prefix = match (spec.attributes.len(), node.id.name().rfind('/')) {
+                (2.., Some(slash)) => node.id.name()[..=slash].to_owned(),
+                _ => String::new(),
+            };
+            for (_, values) in node.labels.iter().filter(|(label, _)| names_it(spec, label)) {
+                for value in values.split(',').map(str::trim) {
+                    self.index(&node.id, &format!("{prefix}{value}"));
+                    self.index(&node.id, &format!("{prefix}{}", without_port(value)));
                 }
             }
         }
@@ -165,14 +168,10 @@ impl NodeResolver {
         let spellings = || present(attribute, attributes).flat_map(|(_, value)| spellings(attribute, value));
         spellings().find_map(exists).or_else(|| {
             // A pool that the operator calls by its database while the source calls it `HikariPool-1`.
-            let has = |node: &Node, value: &str| {
-                node.labels.iter().any(|(label, known)| known == value && attribute.aliases.contains(label))
-            };
-            let of_kind = self.topology.nodes().filter(|node| {
-                node.id.kind() == kind && node.id.name().starts_with(&prefix) && node.id.name().len() > prefix.len()
-            });
-            let of_kind: Vec<_> = of_kind.collect();
-            spellings().find_map(|value| of_kind.iter().find(|node| has(node, value)).map(|node| node.id.clone()))
+            spellings().find_map(|value| {
+                let name = self.by_label.get(&(kind.to_owned(), format!("{prefix}{value}"))).cloned().flatten()?;
+                NodeId::new(format!("{kind}:{name}")).ok()
+            })
         })
     }
 
@@ -269,12 +268,12 @@ fn without_port(value: &str) -> &str {
     }
 }
 
-/// Whether this label of a node is a further name of it.
+/// Whether this label of a node is a further name of it, or of the last part of its name.
 fn names_it(spec: &NodeSpec, label: &str) -> bool {
     let is_alias = |attribute: &String| {
         Vocabulary::bundled().attribute(attribute).is_some_and(|spec| spec.aliases.iter().any(|alias| alias == label))
     };
-    spec.attributes.len() == 1 && (label == ADDRESS || spec.attributes.iter().any(is_alias))
+    (spec.attributes.len() == 1 && label == ADDRESS) || spec.attributes.last().is_some_and(is_alias)
 }
 
 #[cfg(test)]

@@ -5,6 +5,13 @@
 
 use super::{median, spread};
 
+/// Far readings that show what a run soon comes to: four minutes at a scrape interval of 15 s.
+const SOON: usize = 16;
+/// Share of that from which a reading is far for this run.
+const STARTS: f64 = 0.1;
+/// Share of that up to which a reading before it is still usual.
+const LEAVES: f64 = 0.05;
+
 /// Which side of its past is worth a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -157,19 +164,26 @@ pub fn departure(values: &[f64], past: &Past, rules: &Rules, direction: Directio
     let sustained = runs.into_iter().filter(|(_, _, count, _)| *count >= rules.sustained.max(1));
     // Of equals the later one: what lasts is nearer to what hurts.
     let (first, end, ..) = sustained.max_by(|a, b| a.3.total_cmp(&b.3))?;
-    Some((walk_back(values, past, rules, first), end))
+    Some((beginning(values, past, rules, first, end), end))
 }
 
-/// From the first far reading back to the first reading after the usual band was left.
-fn walk_back(values: &[f64], past: &Past, rules: &Rules, first: usize) -> usize {
+/// Where a run of far readings began: its first reading that is far for this run, walked back to where the usual band was
+/// left. A load that drifts for an hour before it jumps began with the jump, so both are measured by what the run
+/// soon comes to.
+fn beginning(values: &[f64], past: &Past, rules: &Rules, first: usize, end: usize) -> usize {
     let side = past.deviations(values[first]).signum();
-    let mut onset = first;
-    for index in (0..first).rev() {
-        let deviations = past.deviations(values[index]) * side;
+    let deviations = |index: usize| past.deviations(values[index]) * side;
+    let soon: Vec<f64> =
+        (first..=end).map(deviations).filter(|deviations| *deviations >= rules.far).take(SOON).collect();
+    let size = median(&soon);
+    let is_far = |index: &usize| deviations(*index) >= rules.far.max(size * STARTS);
+    let mut onset = (first..=end).find(is_far).unwrap_or(first);
+    for index in (0..onset).rev() {
+        let deviations = deviations(index);
         if deviations.is_nan() {
             continue;
         }
-        if deviations <= rules.usual {
+        if deviations <= rules.usual.max(size * LEAVES) {
             break;
         }
         onset = index;

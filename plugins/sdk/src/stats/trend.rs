@@ -79,6 +79,17 @@ pub fn ewma(values: &[f64], alpha: f64) -> Vec<f64> {
     values.iter().map(step).collect()
 }
 
+/// The mean of each reading and those before it, `width` in all, with missing ones left out. A counter that is read on a
+/// grid of its own scrape interval gives a rate of nothing and then one twice as high; over a minute it is right.
+///
+/// ```
+/// # use lagdoctor_sdk::stats::rolling_mean;
+/// assert_eq!(rolling_mean(&[0.0, 8.0, 0.0, 8.0, f64::NAN], 2), [0.0, 4.0, 4.0, 4.0, 8.0]);
+/// ```
+pub fn rolling_mean(values: &[f64], width: usize) -> Vec<f64> {
+    (0..values.len()).map(|end| super::mean(&values[(end + 1).saturating_sub(width.max(1))..=end])).collect()
+}
+
 fn known(values: &[f64]) -> impl Iterator<Item = (f64, f64)> + '_ {
     values.iter().enumerate().filter(|(_, value)| !value.is_nan()).map(|(place, value)| (place as f64, *value))
 }

@@ -49,6 +49,8 @@ pub(crate) struct Host {
     load: f64,
     /// Seconds of processors that were used.
     pub(crate) busy: f64,
+    /// Seconds of processors that were not.
+    pub(crate) idle: f64,
     wander: f64,
     stream: Stream,
 }
@@ -56,13 +58,16 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) fn new(name: &str, spec: &HostSpec, streams: &Streams) -> Self {
         let stream = streams.stream(name, "load");
-        Self { name: name.to_owned(), cores: spec.cores, load: spec.load, busy: 0.0, wander: 0.0, stream }
+        Self { name: name.to_owned(), cores: spec.cores, load: spec.load, busy: 0.0, idle: 0.0, wander: 0.0, stream }
     }
 
     /// Ends a step in which nodes of the run used `ours` seconds of its processors.
     pub(crate) fn end_step(&mut self, step: Micros, ours: f64) {
         self.wander = 0.999 * self.wander + 0.01 * self.stream.normal();
         let load = self.load * libm::exp(self.wander) * step.as_seconds();
-        self.busy += (load + ours).min(self.cores * step.as_seconds());
+        let most = self.cores * step.as_seconds();
+        let used = (load + ours).min(most);
+        self.busy += used;
+        self.idle += most - used;
     }
 }

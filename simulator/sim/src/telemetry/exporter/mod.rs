@@ -53,6 +53,6 @@ pub(crate) fn write(page: &mut Page<'_>, cluster: &mut Cluster, now: Micros) {
         Of::Producer(place) => others::write_producer(page, cluster, place, now),
         Of::Database(place) => mysqld::write(page, cluster, place, now),
         Of::Cache(place) => others::write_redis(page, cluster, place, now),
-        Of::Host(place) => others::write_host(page, cluster, place, now),
+        Of::Host(place) => others::write_host(page, cluster, place),
     }
 }

@@ -19,10 +19,10 @@ pub(super) fn write_redis(page: &mut Page<'_>, cluster: &Cluster, place: usize, 
     page.gauge("redis_uptime_in_seconds", &[], 2_000_000.0 + libm::floor(now.as_seconds()));
 }
 
-pub(super) fn write_host(page: &mut Page<'_>, cluster: &Cluster, place: usize, now: Micros) {
+pub(super) fn write_host(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
     let host = &cluster.hosts[place];
     let used = host.busy / host.cores;
-    let up = 600.0 + now.as_seconds();
+    let unused = 600.0 + host.idle / host.cores;
     for cpu in 0..(host.cores as u32).clamp(1, 64) {
         let number = cpu.to_string();
         let mut mode = |mode, seconds: f64| {
@@ -34,8 +34,8 @@ pub(super) fn write_host(page: &mut Page<'_>, cluster: &Cluster, place: usize, n
         };
         mode("user", used * 0.8);
         mode("system", used * 0.2);
-        mode("iowait", 0.004 * up);
-        mode("idle", up - used - 0.004 * up);
+        mode("iowait", 0.004 * unused);
+        mode("idle", 0.996 * unused);
     }
     page.gauge("node_memory_MemTotal_bytes", &[], 34_359_738_368.0);
     page.gauge("node_boot_time_seconds", &[], 1_700_000_000.0);
