@@ -70,7 +70,14 @@ fn basis(case: &Case<'_>, node: &NodeId, findings: &[&Finding], path: Option<&[N
     }
     let between = path.map(|path| path.get(1..path.len().saturating_sub(1)).unwrap_or_default());
     let all_seen = between.is_some_and(|between| between.iter().all(|node| !case.seen.is_blind(node)));
-    if all_seen { Basis::Direct } else { Basis::PartlySeen }
+    let is_sure = path.is_some_and(|path| path.windows(2).all(|pair| !is_guessed(case, &pair[0], &pair[1])));
+    if all_seen && is_sure { Basis::Direct } else { Basis::PartlySeen }
+}
+
+/// Whether nobody said that one depends on the other: their names suggested it.
+fn is_guessed(case: &Case<'_>, node: &NodeId, next: &NodeId) -> bool {
+    let guessed = case.signals.topology.node(node).and_then(|node| node.labels.get("guessed"));
+    guessed.is_some_and(|guessed| guessed.split([' ', ',']).any(|word| word == next.as_str()))
 }
 
 /// Who owns the node, or else the nearest node on the way back to the symptom that somebody owns.

@@ -62,8 +62,8 @@ pub(super) fn no_incident(detection: &Detection) -> String {
     let groups = &detection.groups;
     let count = |wanted: &[Health]| groups.iter().filter(|known| wanted.contains(&known.health)).count();
     let unknown = count(&[Health::Unknown]);
-    let well = count(&[Health::Healthy, Health::Raised, Health::Expected]);
-    if groups.len() == unknown {
+    let well = count(&[Health::Healthy, Health::Raised, Health::Recovered, Health::Expected]);
+    if detection.is_blind() {
         return "nothing can be said: the lag of no group is known well enough".into();
     }
     let keep_up = match groups.as_slice() {
@@ -78,7 +78,7 @@ pub(super) fn no_incident(detection: &Detection) -> String {
         more => format!(", {more} could not be judged"),
     };
     // What is nearly an incident is worth its sentence; one is enough.
-    let remarkable = [Health::Steady, Health::Idle, Health::Expected];
+    let remarkable = [Health::Steady, Health::Idle, Health::Expected, Health::Recovered];
     let remark = groups.iter().find(|known| remarkable.contains(&known.health));
     let remark = remark.map(|known| format!("; {}", known.statement)).unwrap_or_default();
     format!("nothing hurts: {keep_up}{blind}{remark}")

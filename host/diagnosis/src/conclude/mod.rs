@@ -85,9 +85,11 @@ pub fn conclude(
     let mut gaps = gaps;
     gaps.extend(detection.gaps.iter().chain(&plan.gaps).cloned());
     let Some(symptom) = &detection.symptom else {
+        // That nothing was seen to hurt says something only where something was seen.
+        let verdict = if detection.is_blind() { Verdict::InsufficientEvidence } else { Verdict::NoIncident };
         return Diagnosis {
             window: signals.window,
-            verdict: Verdict::NoIncident,
+            verdict,
             headline: headline::no_incident(detection),
             symptom: None,
             impact: detection.impact.clone(),
@@ -95,7 +97,7 @@ pub fn conclude(
             causes: vec![],
             ruled_out: vec![],
             gaps: gaps::all(signals, gaps, vec![]),
-            needs: vec![],
+            needs: needs::of_groups(detection),
             forecast: None,
         };
     };

@@ -6,9 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use lagdoctor_model::{Cause, Need, NodeId, SignalName, Verdict, Vocabulary};
 
 use super::Case;
+use crate::detect::{Detection, Health};
 use crate::plan::words;
 use crate::seen::Sight;
 
+/// What a group is judged by.
+const LAG: &str = "kafka.consumer_group.lag";
 /// More than this nobody will set up tonight.
 const MOST: usize = 8;
 /// How many exporters are named for a signal.
@@ -35,6 +38,15 @@ pub(super) fn needs(case: &Case<'_>, verdict: Verdict, causes: &[Cause]) -> Vec<
     needs.extend(unmeasured(case, nodes.into_iter().map(|(_, node)| node), &asked));
     needs.truncate(MOST);
     needs
+}
+
+/// The lag of groups that could not be judged, when nothing else is to be explained.
+pub(super) fn of_groups(detection: &Detection) -> Vec<Need> {
+    let mut unknown = detection.groups.iter().filter(|known| known.health == Health::Unknown).map(|known| &known.group);
+    let Some(first) = unknown.next() else { return vec![] };
+    let others = others("group", unknown.count());
+    let statement = format!("whether {} keeps up: too little of its lag is known{others}{}", words(first), hint(LAG));
+    vec![Need { node: first.clone(), signals: SignalName::new(LAG).into_iter().collect(), statement }]
 }
 
 /// Signals that decide about this candidate's class and are missing.
@@ -87,14 +99,19 @@ fn need(node: &NodeId, missing: &[&str], question: &str, more: usize) -> Option<
     let hint = hint(missing.first()?);
     let names: Vec<String> = missing.iter().map(|signal| format!("`{signal}`")).collect();
     let are = if names.len() == 1 { "is" } else { "are" };
-    let others = match more {
-        0 => String::new(),
-        1 => format!(", and of another {}", node.kind()),
-        more => format!(", and of {more} others of this kind"),
-    };
+    let others = others(node.kind(), more);
     let statement = format!("{question}: {} {are} missing{others}{hint}", joined(&names));
     let signals = missing.iter().filter_map(|signal| SignalName::new(*signal).ok()).collect();
     Some(Need { node: node.clone(), signals, statement })
+}
+
+/// For how many more nodes of this kind the same holds.
+fn others(kind: &str, more: usize) -> String {
+    match more {
+        0 => String::new(),
+        1 => format!(", and of another {kind}"),
+        more => format!(", and of {more} others of this kind"),
+    }
 }
 
 /// Where such a signal comes from.

@@ -13,28 +13,57 @@ const MOST: usize = 20;
 /// Unusual things elsewhere, of which there is always something.
 const MOST_OFF_PATH: usize = 5;
 
-/// What the ranker dismissed, then what scorers looked at and found normal, then what is unusual but not on the way.
+/// What the ranker dismissed, then what scorers looked at and found normal, then what is unusual but not on the way. Of
+/// nodes of one kind and class the first speaks for all.
 pub(super) fn ruled_out(case: &Case<'_>, ranking: &Ranking, causes: &[Cause]) -> Vec<RuledOut> {
     let mut known: BTreeSet<(NodeId, Option<Class>)> =
         causes.iter().map(|cause| (cause.node.clone(), cause.class.clone())).collect();
-    let mut found = vec![];
-    let mut add = |out: RuledOut| {
-        if known.insert((out.node.clone(), out.class.clone())) {
-            found.push(out);
-        }
-    };
-    for dismissal in ranking.dismissed.iter().filter(|dismissal| case.graph.contains(&dismissal.node)) {
-        let because = because(case, dismissal);
-        add(RuledOut { node: dismissal.node.clone(), class: dismissal.class.clone(), because });
-    }
-    normal(case).into_iter().for_each(&mut add);
+    let mut is_new = |out: &RuledOut| known.insert((out.node.clone(), out.class.clone()));
+    let dismissed = ranking.dismissed.iter().filter(|dismissal| case.graph.contains(&dismissal.node));
+    let mut found: Vec<RuledOut> = dismissed
+        .map(|dismissal| RuledOut {
+            node: dismissal.node.clone(),
+            class: dismissal.class.clone(),
+            because: because(case, dismissal),
+        })
+        .chain(normal(case))
+        .filter(&mut is_new)
+        .collect();
+    found = together(found);
     let off_path = case.plan.off_path.iter().filter(|off| off.finding.score.get() >= UNUSUAL);
-    for off in off_path.take(MOST_OFF_PATH) {
-        let because = format!("{}, but {}", statement(&off.finding), off.because);
-        add(RuledOut { node: off.finding.node.clone(), class: off.finding.class.clone(), because });
-    }
+    let off_path = off_path.take(MOST_OFF_PATH).map(|off| RuledOut {
+        node: off.finding.node.clone(),
+        class: off.finding.class.clone(),
+        because: format!("{}, but {}", statement(&off.finding), off.because),
+    });
     found.truncate(MOST);
+    found.extend(off_path.filter(is_new));
     found
+}
+
+/// One for each kind of node and class.
+fn together(all: Vec<RuledOut>) -> Vec<RuledOut> {
+    let mut places: BTreeMap<(String, Class), usize> = BTreeMap::new();
+    let mut kept: Vec<(RuledOut, usize)> = vec![];
+    for out in all {
+        let key = out.class.as_ref().map(|class| (out.node.kind().to_owned(), class.clone()));
+        match key.as_ref().and_then(|key| places.get(key)) {
+            Some(place) => kept[*place].1 += 1,
+            None => {
+                places.extend(key.map(|key| (key, kept.len())));
+                kept.push((out, 0));
+            }
+        }
+    }
+    let say = |(mut out, more): (RuledOut, usize)| {
+        match more {
+            0 => {}
+            1 => out.because.push_str(&format!("; the same holds for another {}", out.node.kind())),
+            more => out.because.push_str(&format!("; the same holds for {more} others of this kind")),
+        }
+        out
+    };
+    kept.into_iter().map(say).collect()
 }
 
 /// The ranker's reason; with what was seen, where it gives no number itself.
@@ -52,7 +81,7 @@ fn because(case: &Case<'_>, dismissal: &Dismissal) -> String {
     }
 }
 
-/// Classes that a scorer looked for and did not find, one for each class and kind of node: the one that came nearest.
+/// Classes that a scorer looked for and did not find: those that came nearest first.
 fn normal(case: &Case<'_>) -> Vec<RuledOut> {
     let mut strongest: BTreeMap<(&NodeId, &Class), &Finding> = BTreeMap::new();
     // Findings of a plan are in order, the strongest first.
@@ -61,26 +90,13 @@ fn normal(case: &Case<'_>) -> Vec<RuledOut> {
             strongest.entry((&finding.node, class)).or_insert(finding);
         }
     }
-    let mut alike: BTreeMap<(&Class, &str), Vec<&Finding>> = BTreeMap::new();
-    for ((node, class), finding) in strongest.into_iter().filter(|(_, finding)| finding.score.get() < NORMAL) {
-        alike.entry((class, node.kind())).or_default().push(finding);
-    }
-    let reach = case.reach();
-    let distance = |node: &NodeId| reach.get(node).map_or(u64::MAX, |distance| distance.cost);
-    let mut found: Vec<(u64, RuledOut)> = alike
+    let mut found: Vec<(&Finding, RuledOut)> = strongest
         .into_iter()
-        .filter_map(|((class, kind), findings)| {
-            let nearest = findings.iter().copied().reduce(|a, b| if b.score.get() > a.score.get() { b } else { a })?;
-            let mut because = statement(nearest);
-            match findings.len() - 1 {
-                0 => {}
-                1 => because.push_str(&format!("; the same holds for another {kind}")),
-                more => because.push_str(&format!("; the same holds for {more} others of this kind")),
-            }
-            let out = RuledOut { node: nearest.node.clone(), class: Some(class.clone()), because };
-            Some((distance(&nearest.node), out))
+        .filter(|(_, finding)| finding.score.get() < NORMAL)
+        .map(|((node, class), finding)| {
+            (finding, RuledOut { node: node.clone(), class: Some(class.clone()), because: statement(finding) })
         })
         .collect();
-    found.sort_by(|(a, one), (b, two)| a.cmp(b).then_with(|| (&one.node, &one.class).cmp(&(&two.node, &two.class))));
+    found.sort_by(|(a, _), (b, _)| b.score.get().total_cmp(&a.score.get()));
     found.into_iter().map(|(_, out)| out).collect()
 }

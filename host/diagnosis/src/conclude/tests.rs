@@ -226,6 +226,8 @@ fn what_was_looked_at_and_found_normal_is_ruled_out_with_its_numbers() {
         stopped_replica(),
         normal("pool:s-0/db", "pool.too-small", "at most 3 of 10 connections in use, nobody waits"),
         normal("jvm:s-0", "jvm.gc-full", "longest pause 40 ms (before: 38 ms)"),
+        normal("database:db", "db.lock", "nobody waits for a lock"),
+        normal("database:db-replica", "db.lock", "nobody waits for a lock here either"),
         Finding {
             statement: "hit ratio 0.2 (before: 0.9)".into(),
             ..finding("cache:aside", "cache.hit_ratio", "cache.thrash", 0.9)
@@ -246,6 +248,7 @@ fn what_was_looked_at_and_found_normal_is_ruled_out_with_its_numbers() {
     let told: Vec<String> = found.ruled_out.iter().map(|out| format!("{}: {}", out.node, out.because)).collect();
     insta::assert_snapshot!(told.join("\n"), @r"
 service:s: it only waits for the replica (the apply thread is stopped, 4.1 MB behind)
+database:db: nobody waits for a lock; the same holds for another database
 jvm:s-0: longest pause 40 ms (before: 38 ms)
 pool:s-0/db: at most 3 of 10 connections in use, nobody waits
 cache:aside: hit ratio 0.2 (before: 0.9), but no dependency and nothing shared leads from group g to it
@@ -340,6 +343,26 @@ nothing hurts: both groups keep up
 nothing hurts: 1 of 2 groups keep up; backlog of `b` is 90,002 records for the whole window, and gets neither better nor worse
 nothing hurts: 1 of 2 groups keep up; backlog of `b` is 90,002 records, and it has had neither members nor commits since before 12:00:00
 ");
+}
+
+#[test]
+fn where_no_lag_is_known_nobody_is_told_that_all_is_well() {
+    let mut signals = hour();
+    for name in ["group:a", "group:b", "group:c"] {
+        signals.topology.add_node(lagdoctor_model::Node::new(id(name)));
+    }
+    let concluded = |signals: &Signals| {
+        let detection = crate::detect(signals, None);
+        conclude(signals, &detection, &plan(signals, &detection, vec![]), None, None, vec![])
+    };
+    let blind = concluded(&signals);
+    assert_eq!(blind.verdict, Verdict::InsufficientEvidence);
+    insta::assert_snapshot!(blind.needs[0].statement, @"whether group a keeps up: too little of its lag is known, and of 2 others of this kind; kafka_exporter or kminion or kafka-lag-exporter gives it");
+    assert_eq!(concluded(&hour()).verdict, Verdict::InsufficientEvidence);
+
+    read(&mut signals, key("group:a", "kafka.consumer_group.backlog"), |s| 50.0 + noise(s, 1) * 5.0);
+    read(&mut signals, key("group:a", "kafka.consumer_group.commit_rate"), |_| 100.0);
+    assert_eq!(concluded(&signals).verdict, Verdict::NoIncident);
 }
 
 /// Any answer of a ranker about any nodes, sensible or not.
@@ -444,10 +467,11 @@ proptest! {
     #[test]
     fn no_incident_exactly_when_there_is_no_symptom(edges in edges(), hurts in any::<bool>(), findings in prop::collection::vec(any_finding(), 0..5)) {
         let signals = some_signals(&edges);
-        let mut detection = symptomatic("group:0");
-        if !hurts {
-            detection.symptom = None;
-        }
+        let mut keeps_up = hour();
+        keeps_up.topology.add_node(lagdoctor_model::Node::new(id("group:0")));
+        read(&mut keeps_up, key("group:0", "kafka.consumer_group.backlog"), |s| 50.0 + noise(s, 1) * 5.0);
+        read(&mut keeps_up, key("group:0", "kafka.consumer_group.commit_rate"), |_| 100.0);
+        let detection = if hurts { symptomatic("group:0") } else { crate::detect(&keeps_up, None) };
         let found = conclude(&signals, &detection, &plan(&signals, &detection, findings), None, None, vec![]);
         prop_assert_eq!(found.verdict == Verdict::NoIncident, !hurts);
         prop_assert_eq!(found.symptom.is_none(), !hurts);

@@ -4,7 +4,7 @@
 use lagdoctor_model::{Impact, Labels, Millis, Node, NodeId, Series, SignalName, Signals, Symptom, Timestamp};
 
 use super::expected::{self, habit, is_planned, is_seasonal};
-use super::track::{Calm, Departure, Track};
+use super::track::{Calm, Departure, Episode, Track};
 use super::{GroupHealth, Health};
 use crate::number::{number, quantity, whole};
 use crate::robust;
@@ -17,13 +17,15 @@ const NOISE: Millis = Millis::seconds(10);
 /// The same for a time lag, which is read off scrapes of the log end.
 const TIME_NOISE: Millis = Millis::seconds(15);
 /// So far behind and getting worse, a group hurts.
-const BEHIND: Millis = Millis::seconds(30);
+const BEHIND: Millis = Millis::seconds(20);
 /// So far behind, it hurts as well when it gets no worse.
 const FAR_BEHIND: Millis = Millis::seconds(60);
 /// So far behind for the whole window is worth a word, though not an alarm.
 const LONG_BEHIND: Millis = Millis::minutes(5);
-/// A departure must last this long. A rolling restart makes a dozen shorter ones.
-const SUSTAINED: Millis = Millis::seconds(90);
+/// A departure must last this long. A rolling restart makes a dozen shorter ones, and they do not climb.
+const SUSTAINED: Millis = Millis::seconds(60);
+/// What has ended is worth a word when it lasted this long.
+const LONGER_THAN_A_RESTART: Millis = Millis::minutes(2);
 /// Where nothing tells what the group can do, more is asked: this time, and this many records.
 const SUSTAINED_BLINDLY: Millis = Millis::minutes(5);
 const MANY: f64 = 1_000.0;
@@ -42,6 +44,7 @@ struct Measured {
     track: Track,
     calm: Calm,
     departure: Option<Departure>,
+    episode: Option<Episode>,
     habit: Option<expected::Habit>,
 }
 
@@ -55,7 +58,8 @@ impl Measured {
         let departure = track.departure(&calm, floor).filter(|departure| {
             track.last().is_some_and(|(as_of, _)| as_of.since(departure.first_far) >= SUSTAINED) && departure.count >= 2
         });
-        Some(Self { track, calm, departure, habit })
+        let episode = track.episode(&calm, floor);
+        Some(Self { track, calm, departure, episode, habit })
     }
 
     fn now(&self) -> f64 {
@@ -209,7 +213,11 @@ impl<'a> Case<'a> {
             return Health::Idle;
         }
         let Some((onset, _)) = self.onset() else {
-            return if self.is_long_behind() { Health::Steady } else { Health::Healthy };
+            return match () {
+                () if self.is_long_behind() => Health::Steady,
+                () if self.recovered().is_some() => Health::Recovered,
+                () => Health::Healthy,
+            };
         };
         let behind = self.behind_s();
         let grows = self.direction() > 0 || self.time_grows();
@@ -235,6 +243,13 @@ impl<'a> Case<'a> {
             }
             () => Health::Hurting,
         }
+    }
+
+    /// What would have been an incident, had it not ended.
+    fn recovered(&self) -> Option<Episode> {
+        let (backlog, pace) = self.backlog.as_ref().zip(self.pace)?;
+        let episode = backlog.episode.filter(|episode| episode.to.since(episode.from) >= LONGER_THAN_A_RESTART)?;
+        (episode.peak - backlog.calm.centre >= pace * FAR_BEHIND.as_seconds()).then_some(episode)
     }
 
     fn matters_blindly(&self) -> bool {
@@ -291,7 +306,7 @@ impl<'a> Case<'a> {
     }
 
     fn symptom(&self, health: Health, statement: &str) -> Option<Symptom> {
-        if matches!(health, Health::Healthy | Health::Unknown | Health::Raised | Health::Expected) {
+        if !matches!(health, Health::Hurting | Health::Draining | Health::Steady | Health::Idle) {
             return None;
         }
         let (signal, measured) = self.shows()?;
@@ -334,6 +349,15 @@ impl<'a> Case<'a> {
         };
         match health {
             Health::Healthy | Health::Unknown => format!("`{name}` keeps up"),
+            Health::Recovered => match self.recovered() {
+                Some(episode) => format!(
+                    "`{name}` keeps up again; between {} and {} it was up to {} behind",
+                    episode.from.clock(),
+                    episode.to.clock(),
+                    quantity(episode.peak.round(), "{record}"),
+                ),
+                None => format!("`{name}` keeps up again"),
+            },
             Health::Idle => format!(
                 "{what}, and it has had neither members nor commits since before {}",
                 self.signals.window.start.clock()
@@ -374,10 +398,10 @@ impl<'a> Case<'a> {
 /// This partition, if it lags by its own measure.
 fn lagging(signals: &Signals, seen: &Seen<'_>, lag: &Series) -> Option<Lagging> {
     let track = Track::of(lag, &signals.window);
-    let now = track.now()?;
+    let now = track.now().filter(|now| *now > TINY)?;
     let is_behind = match track.calm() {
         Some(calm) => now - calm.centre > TINY.max(calm.scale * 5.0).max(calm.centre * 0.5),
-        None => now > TINY,
+        None => true,
     };
     let labels: &Labels = lag.labels();
     let name = format!(

@@ -13,6 +13,9 @@ use lagdoctor_model::{Gap, GapCause, Impact, Millis, NodeId, Signals, Symptom, T
 
 use crate::seen::Seen;
 
+/// Of how many groups that could not be judged the names are told.
+const MOST_NAMED: usize = 5;
+
 /// How a group is, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Health {
@@ -28,6 +31,8 @@ pub enum Health {
     Expected,
     /// More than usual, but little enough to be made up for in a moment.
     Raised,
+    /// It was far behind within the window, and has caught up.
+    Recovered,
     /// Too little is known to tell.
     Unknown,
     /// It keeps up.
@@ -70,6 +75,13 @@ pub struct Detection {
     pub gaps: Vec<Gap>,
 }
 
+impl Detection {
+    /// Whether nothing was seen that could be judged: no group, or none whose lag is known well enough.
+    pub fn is_blind(&self) -> bool {
+        self.groups.iter().all(|known| known.health == Health::Unknown)
+    }
+}
+
 /// Judges every group, and takes the worst that hurts as the symptom. With `group` only that group (by its name) is asked
 /// about, and then it is also a symptom that it is idle or has been behind for long.
 pub fn detect(signals: &Signals, group: Option<&str>) -> Detection {
@@ -89,7 +101,7 @@ pub fn detect(signals: &Signals, group: Option<&str>) -> Detection {
     let hurts = |health: Health| match health {
         Health::Hurting | Health::Draining => true,
         Health::Steady | Health::Idle => group.is_some(),
-        Health::Expected | Health::Raised | Health::Unknown | Health::Healthy => false,
+        Health::Expected | Health::Raised | Health::Recovered | Health::Unknown | Health::Healthy => false,
     };
     let worst = groups.iter().find(|known| hurts(known.health) && known.symptom.is_some());
     let symptom = worst.and_then(|known| known.symptom.clone());
@@ -131,6 +143,13 @@ fn gaps(signals: &Signals, asked: Option<&str>, groups: &[GroupHealth]) -> Vec<G
         };
         return vec![gap(None, statement)];
     }
-    let unknown = groups.iter().filter(|known| known.health == Health::Unknown);
-    unknown.map(|known| gap(Some(known.group.clone()), known.statement.clone())).collect()
+    let unknown: Vec<&GroupHealth> = groups.iter().filter(|known| known.health == Health::Unknown).collect();
+    let named = unknown.iter().take(MOST_NAMED);
+    let mut gaps: Vec<Gap> = named.map(|known| gap(Some(known.group.clone()), known.statement.clone())).collect();
+    if unknown.len() > MOST_NAMED {
+        let statement =
+            format!("the lag of {} more groups was read too seldom to judge them", unknown.len() - MOST_NAMED);
+        gaps.push(gap(None, statement));
+    }
+    gaps
 }

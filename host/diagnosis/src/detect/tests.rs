@@ -58,7 +58,7 @@ fn a_backlog_that_grows_for_half_an_hour_hurts_since_it_began() {
     let worst = check(&group(growing), Health::Hurting);
     let onset = worst.onset.unwrap();
     assert!(onset >= noon(1_800) && onset <= noon(1_845), "{onset}");
-    insta::assert_snapshot!(worst.statement, @"backlog of `g` is 363,473 records (normally 2,404) and grows by 200 records/s, since 12:30:30");
+    insta::assert_snapshot!(worst.statement, @"backlog of `g` is 363,473 records (normally 2,404) and grows by 200 records/s, since 12:30:15");
 }
 
 #[test]
@@ -120,6 +120,13 @@ fn a_backlog_that_shrinks_is_still_told_and_told_so() {
     insta::assert_snapshot!(worst.statement, @"backlog of `g` is 243,473 records (normally 2,404) and shrinks by 200 records/s, which takes another 20 min 8 s, since 12:30:00");
     let soon = group(|s| calm(s) + if s < 1_800.0 { 0.0 } else { (380_000.0 - (s - 1_800.0) * 200.0).max(0.0) });
     check(&soon, Health::Raised);
+}
+
+#[test]
+fn what_has_ended_within_the_window_is_told_and_wakes_nobody() {
+    let over = group(|s| calm(s) + if (900.0..1_500.0).contains(&s) { 200_000.0 } else { 0.0 });
+    let worst = check(&over, Health::Recovered);
+    insta::assert_snapshot!(worst.statement, @"`g` keeps up again; between 12:15:00 and 12:24:45 it was up to 204,365 records behind");
 }
 
 /// Twelve partitions of which number 3 stands still from second 1,800 on.
@@ -235,9 +242,9 @@ fn lag_that_stopped_being_read_while_it_hurt_still_hurts() {
 }
 
 #[test]
-fn nothing_known_hurts_nobody() {
+fn nothing_known_hurts_nobody_and_is_not_called_well() {
     let diagnosis = crate::conclude(&hour(), &detect(&hour(), None), &crate::Plan::default(), None, None, vec![]);
-    assert_eq!(diagnosis.verdict, Verdict::NoIncident);
+    assert_eq!((diagnosis.symptom, diagnosis.verdict), (None, Verdict::InsufficientEvidence));
 }
 
 proptest! {

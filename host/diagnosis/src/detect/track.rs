@@ -14,6 +14,8 @@ const FEWEST: usize = 6;
 /// A reading that is so many deviations above the calm is far from it, and this few is usual.
 const FAR: f64 = 5.0;
 const USUAL: f64 = 2.0;
+/// Share of the smallest distance that matters within which a reading is usual, however still the series was.
+const USUAL_SHARE: f64 = 0.2;
 /// Between two far readings of one departure may lie this much time: lag that is worked off in gulps is one trouble.
 const BRIDGE: Millis = Millis::minutes(2);
 /// Within so many readings of the first one, nobody can tell when something began.
@@ -46,7 +48,7 @@ impl Calm {
 
     /// Up to this value a reading is usual.
     fn usual(&self, floor: f64) -> f64 {
-        self.centre + (self.scale * USUAL).max(floor * USUAL / FAR)
+        self.centre + (self.scale * USUAL).max(floor * USUAL_SHARE)
     }
 }
 
@@ -61,6 +63,17 @@ pub(super) struct Departure {
     pub(super) count: usize,
     /// Whether it began before the first reading.
     pub(super) is_older: bool,
+}
+
+/// A departure that is over.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Episode {
+    /// The first reading that was far.
+    pub(super) from: Timestamp,
+    /// The last one.
+    pub(super) to: Timestamp,
+    /// The highest reading between them.
+    pub(super) peak: f64,
 }
 
 impl Track {
@@ -125,12 +138,12 @@ impl Track {
     pub(super) fn departure(&self, calm: &Calm, floor: f64) -> Option<Departure> {
         let (as_of, _) = self.last()?;
         let far = calm.far(floor);
-        let bridge = BRIDGE.as_millis().max(self.step().as_millis() * 2);
+        let bridge = self.bridge();
         let mut first: Option<usize> = None;
         let mut count = 0;
         for (place, (at, value)) in self.readings.iter().enumerate().rev() {
             let later = first.map_or(as_of, |first| self.readings[first].0);
-            if later.since(*at).as_millis() > bridge {
+            if later.since(*at) > bridge {
                 break;
             }
             if *value > far {
@@ -149,6 +162,26 @@ impl Track {
         })
     }
 
+    /// The highest departure of the window, whether it lasts or not.
+    pub(super) fn episode(&self, calm: &Calm, floor: f64) -> Option<Episode> {
+        let (far, bridge) = (calm.far(floor), self.bridge());
+        let mut highest: Option<Episode> = None;
+        let mut open: Option<Episode> = None;
+        for (at, value) in self.readings.iter().copied().filter(|(_, value)| *value > far) {
+            let joined = open.filter(|episode| at.since(episode.to) <= bridge);
+            let episode = joined.map_or(Episode { from: at, to: at, peak: value }, |episode| Episode {
+                to: at,
+                peak: episode.peak.max(value),
+                ..episode
+            });
+            open = Some(episode);
+            if highest.is_none_or(|highest| episode.from == highest.from || episode.peak > highest.peak) {
+                highest = Some(episode);
+            }
+        }
+        highest
+    }
+
     /// How it moved since this moment, per second.
     pub(super) fn trend_since(&self, since: Timestamp) -> Option<Trend> {
         let newest = self.readings.iter().filter(|(at, _)| *at >= since);
@@ -156,11 +189,11 @@ impl Track {
         robust::trend(&points)
     }
 
-    /// Median distance of readings.
-    fn step(&self) -> Millis {
-        let mut steps: Vec<Millis> = self.readings.windows(2).map(|pair| pair[1].0.since(pair[0].0)).collect();
+    /// The longest time between far readings of one departure: two readings, where they are rare.
+    fn bridge(&self) -> Millis {
+        let mut steps: Vec<Millis> = self.readings.windows(3).map(|three| three[2].0.since(three[0].0)).collect();
         steps.sort();
-        steps.get(steps.len() / 2).copied().unwrap_or(Millis::ZERO)
+        steps.get(steps.len() / 2).copied().unwrap_or(Millis::ZERO).max(BRIDGE)
     }
 }
 
