@@ -30,7 +30,7 @@ pub(crate) fn live_set<'a>(view: &View<'a>, jvm: NodeRef<'_>) -> Option<(SeriesR
 /// The finding about a leak; `None` where the live set or the limit is not known.
 pub(crate) fn leak(config: &Config, view: &View<'_>, jvm: NodeRef<'_>) -> Option<Finding> {
     let (series, floor) = live_set(view, jvm)?;
-    let live = SeriesRef { values: &floor, ..series };
+    let live = series.with_values(&floor);
     let limit = view.signal(jvm, "jvm.memory.limit")?.last().filter(|limit| *limit > 0.0)?;
     if stats::count(live.values) < ENOUGH {
         return None;

@@ -60,6 +60,23 @@ impl<'a> SeriesRef<'a> {
         label(self.labels, name)
     }
 
+    /// The same series with other readings on its grid, such as a running minimum of them.
+    ///
+    /// ```
+    /// # use lagdoctor_sdk::SeriesRef;
+    /// fn capped<'a>(series: SeriesRef<'a>, values: &'a mut [f64]) -> SeriesRef<'a> {
+    ///     values.copy_from_slice(series.values);
+    ///     values.iter_mut().for_each(|value| *value = value.min(1.0));
+    ///     series.with_values(values)
+    /// }
+    /// ```
+    pub fn with_values<'b>(self, values: &'b [f64]) -> SeriesRef<'b>
+    where
+        'a: 'b,
+    {
+        SeriesRef { values, ..self }
+    }
+
     /// The time of this reading.
     pub fn time(&self, index: usize) -> i64 {
         let index = i64::try_from(index).unwrap_or(i64::MAX);
