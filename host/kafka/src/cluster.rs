@@ -30,9 +30,16 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Asks any broker. Topics that we may not see are left out by it.
+    /// Asks any broker; topics that we may not see are left out by it. librdkafka may ask one that has just died, and then
+    /// waits for that one to come back. By half time it knows better, and a second question goes to a broker that lives.
     pub(crate) fn ask(handle: &Handle, timeout: Duration) -> Result<Self, Native> {
-        let metadata = handle.fetch_metadata(None, timeout)?;
+        let deadline = Instant::now() + timeout;
+        let metadata = match handle.fetch_metadata(None, timeout / 2) {
+            Err(error) if is_nobody_there(code(&error)) => {
+                handle.fetch_metadata(None, deadline.saturating_duration_since(Instant::now()))?
+            }
+            answer => answer?,
+        };
         let brokers =
             metadata.brokers().iter().map(|broker| (broker.id(), format!("{}:{}", broker.host(), broker.port())));
         let topics = metadata.topics().iter().map(|topic| {
@@ -171,22 +178,26 @@ fn ask_leader(
         }
         Err(error) => code(&error),
     };
-    let nobody_there = matches!(
-        why,
-        RDKafkaErrorCode::OperationTimedOut
-            | RDKafkaErrorCode::RequestTimedOut
-            | RDKafkaErrorCode::BrokerTransportFailure
-            | RDKafkaErrorCode::AllBrokersDown
-            | RDKafkaErrorCode::SaslAuthenticationFailed
-    );
     match partitions {
-        [_, _, ..] if !nobody_there => {
+        [_, _, ..] if !is_nobody_there(why) => {
             let (front, back) = partitions.split_at(partitions.len() / 2);
             ask_leader(handle, leader, front, place, deadline, answers);
             ask_leader(handle, leader, back, place, deadline, answers);
         }
         _ => answers.failed.push(Unanswered { leader: Some(leader), partitions: partitions.to_vec(), why }),
     }
+}
+
+/// Whether the answer did not come, rather than being a refusal.
+fn is_nobody_there(why: RDKafkaErrorCode) -> bool {
+    matches!(
+        why,
+        RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::RequestTimedOut
+            | RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::SaslAuthenticationFailed
+    )
 }
 
 fn question(partitions: &[PartitionId], place: Place) -> Result<TopicPartitionList, Native> {
