@@ -17,11 +17,7 @@ fn see(name: &str, seed: u64, overrides: &str) -> Seen {
          [telemetry]\nscrape = {{ gap_prob = 0.0, reset_prob = 0.0 }}\n\
          [[fault]]\nid = \"f1\"\nat = \"15m\"\n{overrides}"
     );
-    let used = |name: &str| {
-        let file = |name| std::fs::read_to_string(format!("{}/../scenarios/{name}.toml", env!("CARGO_MANIFEST_DIR")));
-        Scenario::builtin_use(name).or_else(|| file(name).ok())
-    };
-    let mut run = Simulation::new(&Scenario::parse(&text, used).unwrap(), seed);
+    let mut run = Simulation::new(&Scenario::parse(&text, Scenario::builtin_use).unwrap(), seed);
     run.advance_to(run.end());
     Seen { run, onset: 900.0 }
 }

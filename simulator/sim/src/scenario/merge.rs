@@ -5,15 +5,12 @@ use toml::{Table, Value};
 
 use super::ScenarioError;
 
-/// Longest chain of files that use each other; a longer one is a circle.
-const DEEPEST: usize = 8;
-
-/// The text with all that it uses, as one table.
+/// The text with all that it uses, as one table. `chain` are the files that led here, the outermost first.
 pub(super) fn read(
     name: &str,
     text: &str,
     resolve: &dyn Fn(&str) -> Option<String>,
-    depth: usize,
+    chain: &[&str],
 ) -> Result<Table, ScenarioError> {
     let mut own: Table = toml::from_str(text)
         .map_err(|source| ScenarioError::Toml { file: name.to_owned(), source: Box::new(source) })?;
@@ -23,15 +20,17 @@ pub(super) fn read(
         Some(Value::Array(names)) => names,
         Some(other) => return Err(wrong(format!("`use` is a list of files, not {}", other.type_str()))),
     };
-    if depth >= DEEPEST {
-        return Err(wrong(format!("more than {DEEPEST} files use each other in a row; is it a circle?")));
-    }
+    let chain = [chain, &[name]].concat();
     let mut all = Table::new();
     for file in used {
         let file = file.as_str().ok_or_else(|| wrong("`use` is a list of file names".into()))?.to_owned();
+        if let Some(place) = chain.iter().position(|known| *known == file) {
+            let circle = [&chain[place..], &[file.as_str()]].concat().join("` uses `");
+            return Err(wrong(format!("`use` goes in a circle: `{circle}`; leave one of them out")));
+        }
         let text =
             resolve(&file).ok_or_else(|| ScenarioError::NotFound { file: name.to_owned(), used: file.clone() })?;
-        all = merged(all, read(&file, &text, resolve, depth + 1)?);
+        all = merged(all, read(&file, &text, resolve, &chain)?);
     }
     Ok(merged(all, own))
 }

@@ -6,6 +6,8 @@ mod check;
 mod merge;
 pub(crate) mod node;
 pub(crate) mod spec;
+#[cfg(test)]
+mod tests;
 pub(crate) mod value;
 
 use std::collections::BTreeMap;
@@ -147,14 +149,14 @@ impl Scenario {
         Self::read(name, text, &Self::builtin_use)
     }
 
-    /// The text of a topology that is built in, so that scenarios of others can use it.
+    /// The text of a topology or scenario that is built in, so that scenarios of others can use it.
     pub fn builtin_use(name: &str) -> Option<String> {
-        USED.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned())
+        USED.iter().chain(&BUILTIN).find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned())
     }
 
     fn read(file: &str, text: &str, resolve: &dyn Fn(&str) -> Option<String>) -> Result<Self, ScenarioError> {
         let wrong = |why: String| ScenarioError::Wrong { file: file.to_owned(), why: why.trim().replace('\n', " ") };
-        let table = merge::read(file, text, resolve, 0)?;
+        let table = merge::read(file, text, resolve, &[])?;
         let read = File::deserialize(Value::Table(table)).map_err(|error| wrong(error.to_string()))?;
         if read.schema != 1 {
             return Err(wrong(format!("`schema` is {}, and this program reads 1", read.schema)));
