@@ -203,7 +203,7 @@ impl Simulation {
             Event::Answer(target, asked) => {
                 let at_ms = self.at(asked).as_millis();
                 let noise = self.scenario.telemetry.metric_noise;
-                let mut page = Page::new(&mut self.targets[target], &mut self.telemetry, at_ms, noise);
+                let mut page = Page::new(&mut self.targets[target], &mut self.telemetry, (at_ms, now), noise);
                 exporter::write(&mut page, &mut self.cluster, now);
                 page.end();
             }

@@ -29,7 +29,8 @@ pub struct Truth {
     pub triggers: Vec<String>,
     /// What looks broken and is not: node ids.
     pub decoys: Vec<String>,
-    /// Node ids from what hurts to what broke, both included.
+    /// Node ids from what broke to what hurts, both included: the way that it spread. Where the scenario leaves it open
+    /// (`path = "auto"`), it is the shortest way through the topology, which need not be the one that this run took.
     pub path: Vec<String>,
 }
 
@@ -42,7 +43,7 @@ pub struct Root {
     pub component: String,
     /// Slug of the fault class.
     pub class: String,
-    /// At most two node ids that are right as well.
+    /// At most two node ids or classes that are right as well.
     pub accept: Vec<String>,
 }
 
@@ -130,8 +131,14 @@ fn given(scenario: &Scenario, root: &RootSpec) -> Root {
         node: node_id(scenario, &root.node),
         component: root.component.clone(),
         class: root.class.clone(),
-        accept: root.accept.iter().map(|name| node_id(scenario, name)).collect(),
+        accept: root.accept.iter().map(|name| alternative(scenario, name)).collect(),
     }
+}
+
+/// A node by name or id, or a class.
+fn alternative(scenario: &Scenario, name: &str) -> String {
+    let is_node = scenario.nodes.iter().any(|node| node.id == name);
+    if !is_node && name.contains('.') { name.to_owned() } else { node_id(scenario, name) }
 }
 
 /// The id of a node of a scenario; what is an id already stays.
@@ -152,7 +159,8 @@ fn node_id(scenario: &Scenario, name: &str) -> String {
     format!("{}:{name}", kind.unwrap_or("instance"))
 }
 
-/// The shortest way along the edges, from the dependent to what it depends on.
+/// The shortest way along the edges from the dependent to what it depends on, told from its far end. It is what
+/// `path = "auto"` means for now: it knows who waits for whom, and not what moved in this run.
 fn shortest(topology: &Topology, from: &str, to: &str) -> Vec<String> {
     let mut next: BTreeMap<&NodeId, Vec<&NodeId>> = BTreeMap::new();
     for edge in topology.edges() {
@@ -171,7 +179,6 @@ fn shortest(topology: &Topology, from: &str, to: &str) -> Vec<String> {
                 path.push(before.to_string());
                 at = before;
             }
-            path.reverse();
             return path;
         }
         for follower in next.get(node).into_iter().flatten().copied() {

@@ -90,6 +90,9 @@ pub(crate) struct Asked {
 pub(crate) struct Meters {
     pub(crate) listener: Timer,
     pub(crate) listener_failed: Timer,
+    /// When a record was last done, and how long it took.
+    pub(crate) last_done: Micros,
+    pub(crate) last_took: Micros,
     pub(crate) http: Vec<Timer>,
     pub(crate) consumed: u64,
     pub(crate) polls: u64,
@@ -195,6 +198,11 @@ impl Instance {
             self.meters.cpu_seconds += 0.02 * step.as_seconds();
             self.allocate(IDLE_ALLOCATION * step.as_seconds(), env);
         }
+    }
+
+    /// Whether any record was done lately.
+    pub(crate) fn gets_done(&self, now: Micros) -> bool {
+        now - self.meters.last_done < Micros::SECOND
     }
 
     pub(crate) fn is_paused(&self, at: Micros) -> bool {

@@ -272,7 +272,11 @@ impl Cluster {
             for _ in 0..stream.poisson(*everyday) {
                 let at = *now + Micros::of_seconds(stream.unit());
                 let kind = stream.unit();
-                let took = (stream.exponential(25.0) + 30.0) as i64;
+                let spread = stream.factor(0.25);
+                let took = match source {
+                    Source::Instance(instance) => instances[*instance].meters.last_took.times(spread).as_millis(),
+                    _ => 0,
+                };
                 let (level, (logger, message)) = match (&source, kind) {
                     (Source::Broker(_), _) => {
                         let text = format!(
@@ -298,8 +302,8 @@ impl Cluster {
                     _ => (Level::Info, says::everyday(stream, took)),
                 };
                 if let Source::Instance(instance) = source {
-                    // A process that stands still writes nothing.
-                    if instances[*instance].is_paused(*now) {
+                    // A process that stands still, or gets nothing done, writes nothing of its work.
+                    if instances[*instance].is_paused(*now) || !instances[*instance].gets_done(*now) {
                         continue;
                     }
                     instances[*instance].meters.lines[level as usize] += 1;

@@ -33,6 +33,10 @@ pub(crate) struct Target {
     /// Reading of processor seconds at the last scrape, for usage gauges.
     pub(super) last_cpu: (Micros, f64),
     up: Option<usize>,
+    /// When it was last scraped with success.
+    answered: Micros,
+    /// When its process began again, if it did.
+    began_again: Option<Micros>,
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +72,8 @@ impl Target {
             noise: streams.stream(&name, "metric noise"),
             last_cpu: (Micros::ZERO, 0.0),
             up: None,
+            answered: Micros::ZERO,
+            began_again: None,
         }
     }
 
@@ -92,8 +98,9 @@ impl Target {
         self.say_up(telemetry, at_ms, 0.0);
     }
 
-    /// Lets all counters begin again at zero.
+    /// Lets all counters begin again at zero, as if the process had begun again just after its last scrape.
     pub(crate) fn reset(&mut self) {
+        self.began_again = Some(self.answered);
         for slot in self.slots.values_mut() {
             slot.base = slot.last;
         }
@@ -123,13 +130,33 @@ pub(crate) struct Page<'a> {
     pub(super) target: &'a mut Target,
     telemetry: &'a mut Telemetry,
     at_ms: i64,
+    now: Micros,
     pub(super) metric_noise: f64,
 }
 
 impl<'a> Page<'a> {
-    pub(crate) fn new(target: &'a mut Target, telemetry: &'a mut Telemetry, at_ms: i64, metric_noise: f64) -> Self {
+    /// `at_ms` is the time that its samples get, `now` when it is written: later, if the process stood still.
+    pub(crate) fn new(
+        target: &'a mut Target,
+        telemetry: &'a mut Telemetry,
+        (at_ms, now): (i64, Micros),
+        metric_noise: f64,
+    ) -> Self {
         target.scrapes += 1;
-        Self { target, telemetry, at_ms, metric_noise }
+        Self { target, telemetry, at_ms, now, metric_noise }
+    }
+
+    /// Seconds since the process began; `before_s` is how long it was up when the run began.
+    pub(super) fn uptime(&self, before_s: f64) -> f64 {
+        match self.target.began_again {
+            Some(began) => (self.now - began).as_seconds(),
+            None => before_s + self.now.as_seconds(),
+        }
+    }
+
+    /// Unix seconds at which the process began.
+    pub(super) fn began(&self, before_s: f64) -> f64 {
+        libm::floor(self.at_ms as f64 / 1000.0 - self.uptime(before_s) + 0.5)
     }
 
     pub(super) fn counter(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
@@ -160,6 +187,7 @@ impl<'a> Page<'a> {
 
     /// Ends the answer.
     pub(crate) fn end(self) {
+        self.target.answered = self.now;
         self.target.end_unseen(self.telemetry, self.at_ms);
         self.target.say_up(self.telemetry, self.at_ms, 1.0);
     }

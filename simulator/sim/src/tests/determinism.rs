@@ -93,3 +93,9 @@ fn targets_are_told_apart_and_each_is_scraped() {
     assert!(ups.iter().all(|up| (7..=9).contains(&up.samples.len())), "{:?}", ups[0].samples);
     assert_ne!(Of::Kafka, Of::Host(0));
 }
+
+#[test]
+fn a_run_may_be_handed_to_another_thread() {
+    fn check<T: Send + Sync>() {}
+    check::<Simulation>();
+}

@@ -2,6 +2,7 @@
 
 use super::{FAULTS, fault, run, scenario, seconds};
 use crate::cluster::line::Level;
+use crate::telemetry::MetricKind;
 use crate::{Scenario, Simulation, builtin_names};
 
 /// Steps through a run and looks at it twice a second, at odd moments.
@@ -126,8 +127,8 @@ fn every_scenario_with_a_fault_has_an_impact_and_the_quiet_one_has_none() {
                 let (start, end) = (pair.run.start().as_millis(), pair.run.end().as_millis());
                 assert!(onset - start >= 40 * 60_000 && end - onset >= 10 * 60_000, "{name} {seed}");
                 assert!(impact > onset && impact - onset < 6 * 60_000, "{name} {seed}: {} s", (impact - onset) / 1000);
-                assert_eq!(truth.path.first().map(String::as_str), Some("group:fulfilment"));
-                assert_eq!(truth.path.last(), Some(&truth.roots[0].node), "{name}");
+                assert_eq!(truth.path.last().map(String::as_str), Some("group:fulfilment"));
+                assert_eq!(truth.path.first(), Some(&truth.roots[0].node), "{name}");
             }
         }
     }
@@ -205,4 +206,31 @@ fn lines_of_an_application_are_counted_by_their_level() {
     let run = run(&scenario(4, &fault("db.replication-lag", "orders-db-replica", 0.5, "")), 1);
     let written = |instance: &crate::cluster::instance::Instance| instance.meters.lines[Level::Warn as usize];
     assert!(run.cluster.instances.iter().all(|instance| written(instance) > 30));
+}
+
+#[test]
+fn counters_only_fall_when_their_process_begins_again() {
+    let resets = "[telemetry]\nscrape = { gap_prob = 0.01, reset_prob = 0.01 }\n";
+    let run = run(&scenario(8, &(fault("db.slow-statement", "orders-db", 0.9, "") + resets)), 3);
+    let falls = |samples: &[(i64, f64)]| -> Vec<i64> {
+        let values: Vec<_> = samples.iter().filter(|(_, value)| !value.is_nan()).collect();
+        values.windows(2).filter(|pair| pair[1].1 < pair[0].1).map(|pair| pair[1].0).collect()
+    };
+    const UPTIMES: [&str; 3] = ["process_uptime_seconds", "mysql_global_status_uptime", "redis_uptime_in_seconds"];
+    let began: std::collections::BTreeSet<(&str, i64)> = UPTIMES
+        .iter()
+        .flat_map(|name| run.telemetry().named(name))
+        .flat_map(|uptime| falls(&uptime.samples).into_iter().map(|at| (uptime.labels["instance"].as_str(), at)))
+        .collect();
+    let is_host = |series: &crate::telemetry::Metric| series.labels["job"] == "node";
+    let counters = run.telemetry().series.iter().filter(|series| series.kind == MetricKind::Counter);
+    let mut fell = 0;
+    for series in counters.filter(|series| !is_host(series)) {
+        for at in falls(&series.samples) {
+            assert!(began.contains(&(&series.labels["instance"], at)), "{} {:?} at {at}", series.name, series.labels);
+            fell += 1;
+        }
+        assert!(series.samples.iter().all(|(_, value)| value.is_nan() || *value >= 0.0), "{}", series.name);
+    }
+    assert!(fell > 20 && began.len() > 2, "{fell} {began:?}");
 }

@@ -71,10 +71,10 @@ fn write_jvm(page: &mut Page<'_>, instance: &mut Instance, now: Micros) {
         page.timer("jvm_gc_pause_seconds", &full, &mut jvm.full_pauses, now);
     }
     page.gauge("jvm_gc_overhead", &[], jvm.overhead(now));
-    page.gauge("jvm_gc_live_data_size_bytes", &[], jvm.after_full);
+    page.gauge("jvm_gc_live_data_size_bytes", &[], libm::floor(jvm.after_full));
     page.gauge("jvm_gc_max_data_size_bytes", &[], jvm.heap);
-    page.counter("jvm_gc_memory_allocated_bytes_total", &[], jvm.allocated);
-    page.counter("jvm_gc_memory_promoted_bytes_total", &[], jvm.promoted);
+    page.counter("jvm_gc_memory_allocated_bytes_total", &[], libm::floor(jvm.allocated));
+    page.counter("jvm_gc_memory_promoted_bytes_total", &[], libm::floor(jvm.promoted));
     page.gauge("jvm_memory_usage_after_gc", &[("area", "heap"), ("pool", "long-lived")], jvm.after_last / jvm.heap);
     page.gauge("jvm_memory_used_bytes", &heap("G1 Eden Space"), libm::floor(jvm.used_young()));
     page.gauge("jvm_memory_used_bytes", &heap("G1 Survivor Space"), 8_388_608.0);
@@ -92,7 +92,7 @@ fn write_jvm(page: &mut Page<'_>, instance: &mut Instance, now: Micros) {
     let noise = page.noise();
     page.gauge("process_cpu_usage", &[], (used * noise).clamp(0.0, 1.0));
     page.gauge("system_cpu_count", &[], instance.plan.cores);
-    page.gauge("process_uptime_seconds", &[], 86_400.0 + now.as_seconds());
+    page.gauge("process_uptime_seconds", &[], page.uptime(273_642.0));
 }
 
 fn write_pools(page: &mut Page<'_>, instance: &mut Instance, now: Micros) {

@@ -50,9 +50,9 @@ pub(crate) fn write(page: &mut Page<'_>, cluster: &mut Cluster, now: Micros) {
     match page.target.of {
         Of::Kafka => kafka::write(page, cluster, now),
         Of::Instance(place) => instance::write(page, cluster, place, now),
-        Of::Producer(place) => others::write_producer(page, cluster, place, now),
-        Of::Database(place) => mysqld::write(page, cluster, place, now),
-        Of::Cache(place) => others::write_redis(page, cluster, place, now),
+        Of::Producer(place) => others::write_producer(page, cluster, place),
+        Of::Database(place) => mysqld::write(page, cluster, place),
+        Of::Cache(place) => others::write_redis(page, cluster, place),
         Of::Host(place) => others::write_host(page, cluster, place),
     }
 }

@@ -5,9 +5,8 @@ use super::super::scrape::Page;
 use crate::cluster::Cluster;
 use crate::cluster::database::{Database, LOG_FILE};
 use crate::random::Hash;
-use crate::units::Micros;
 
-pub(super) fn write(page: &mut Page<'_>, cluster: &Cluster, place: usize, now: Micros) {
+pub(super) fn write(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
     let database = &cluster.databases[place];
     let pools = || cluster.instances.iter().flat_map(|instance| &instance.pools).filter(|pool| pool.database == place);
     let lent: u32 = pools().map(|pool| pool.in_use).sum();
@@ -24,7 +23,7 @@ pub(super) fn write(page: &mut Page<'_>, cluster: &Cluster, place: usize, now: M
     page.counter("mysql_global_status_slow_queries", &[], database.slow as f64);
     page.counter("mysql_global_status_innodb_row_lock_waits", &[], libm::floor(database.lock_waits));
     page.counter("mysql_global_status_innodb_row_lock_time", &[], libm::floor(database.lock_ms));
-    page.counter("mysql_global_status_uptime", &[], 4_000_000.0 + libm::floor(now.as_seconds()));
+    page.gauge("mysql_global_status_uptime", &[], libm::floor(page.uptime(4_018_233.0)));
     for statement in database.statements.iter().filter(|statement| statement.count > 0) {
         let digest = format!("{:016x}", Hash::of(&[statement.text.as_bytes()]));
         let labels = [("digest", digest.as_str()), ("digest_text", &statement.text), ("schema", "shop")];

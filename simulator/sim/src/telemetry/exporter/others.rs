@@ -2,9 +2,8 @@
 
 use super::super::scrape::Page;
 use crate::cluster::Cluster;
-use crate::units::Micros;
 
-pub(super) fn write_redis(page: &mut Page<'_>, cluster: &Cluster, place: usize, now: Micros) {
+pub(super) fn write_redis(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
     let cache = &cluster.caches[place];
     page.gauge("redis_up", &[], 1.0);
     page.counter("redis_keyspace_hits_total", &[], cache.hits as f64);
@@ -16,7 +15,7 @@ pub(super) fn write_redis(page: &mut Page<'_>, cluster: &Cluster, place: usize, 
     let noise = page.noise();
     page.gauge("redis_memory_used_bytes", &[], libm::floor(1.9e9 * noise));
     page.gauge("redis_memory_max_bytes", &[], 4_294_967_296.0);
-    page.gauge("redis_uptime_in_seconds", &[], 2_000_000.0 + libm::floor(now.as_seconds()));
+    page.gauge("redis_uptime_in_seconds", &[], libm::floor(page.uptime(2_031_744.0)));
 }
 
 pub(super) fn write_host(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
@@ -38,10 +37,10 @@ pub(super) fn write_host(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
         mode("idle", 0.996 * unused);
     }
     page.gauge("node_memory_MemTotal_bytes", &[], 34_359_738_368.0);
-    page.gauge("node_boot_time_seconds", &[], 1_700_000_000.0);
+    page.gauge("node_boot_time_seconds", &[], page.began(8_214_906.0));
 }
 
-pub(super) fn write_producer(page: &mut Page<'_>, cluster: &Cluster, place: usize, now: Micros) {
+pub(super) fn write_producer(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
     let producer = &cluster.producers[place];
     let labels = [("client_id", producer.name.as_str()), ("kafka_version", "3.9.0")];
     let sent: f64 = cluster.topics.iter().map(|topic| topic.sent_by(place)).sum();
@@ -51,5 +50,5 @@ pub(super) fn write_producer(page: &mut Page<'_>, cluster: &Cluster, place: usiz
     page.counter("kafka_producer_record_error_total", &labels, 0.0);
     let noise = page.noise();
     page.gauge("kafka_producer_request_latency_avg", &labels, 4.2 * noise);
-    page.gauge("process_uptime_seconds", &[], 40_000.0 + now.as_seconds());
+    page.gauge("process_uptime_seconds", &[], page.uptime(41_387.0));
 }
