@@ -96,11 +96,13 @@ pub(crate) fn findings(config: &Config, view: &View<'_>, jvm: NodeRef<'_>, leak:
     let young = if is_full { 0.0 } else { novelty * time_lost * frequency };
 
     let words = statement(view, jvm, &pauses, share, longest);
-    let finding = |class: &str, score: f64| {
+    let finding = |class: &str, score: f64, words: String| {
         let finding = Finding::about(&main.series).class(class).score(score).magnitude(main.seen.magnitude);
-        finding.since(pauses.onset_ms()).saw(main.level(), main.past()).says(words.clone())
+        finding.since(pauses.onset_ms()).saw(main.level(), main.past()).says(words)
     };
-    vec![finding("jvm.gc-full", full), finding("jvm.gc-young", young)]
+    let not_young = format!("a pause of {} is no young collection", seconds(longest));
+    let words_on_young = if is_full && longest.is_finite() { not_young } else { words.clone() };
+    vec![finding("jvm.gc-full", full, words), finding("jvm.gc-young", young, words_on_young)]
 }
 
 fn statement(view: &View<'_>, jvm: NodeRef<'_>, pauses: &Pauses<'_>, share: f64, longest: f64) -> String {

@@ -56,7 +56,8 @@ fn unsettled(case: &Case<'_>, near: &[&NodeId], cause: &Cause) -> Option<Need> {
         let kind = Vocabulary::bundled().signal(signal).map_or("", |spec| spec.node.as_str());
         let is_fresh = |node: &NodeId| case.seen.sight(node, signal) == Sight::Fresh;
         if cause.node.kind() == kind {
-            return !is_fresh(&cause.node);
+            // What vanished was measured: its end is a trace of the trouble, not an exporter that nobody set up.
+            return case.seen.sight(&cause.node, signal) == Sight::Absent;
         }
         // A program without a pool or a JVM has none to measure.
         let mut nodes = near.iter().filter(|node| node.kind() == kind).peekable();
