@@ -294,17 +294,25 @@ fn placeholders_are_filled_with_the_worst_partition_and_names_are_quoted() {
 fn every_command_of_the_vocabulary_only_reads() {
     let reads = |command: &str| {
         let sql = command.split_once(" -e ").map_or("", |(_, sql)| sql.trim_start_matches('\''));
-        command.starts_with("jcmd {name} Thread.print")
-            || command.starts_with("jcmd {name} GC.heap_info")
-            || command.starts_with("jcmd {name} GC.class_histogram")
-            || (command.starts_with("mysql ") && (sql.starts_with("SELECT ") || sql.starts_with("SHOW ")))
-            || (command.starts_with("kafka-consumer-groups ") && command.contains(" --describe"))
-            || (command.starts_with("kafka-topics ") && command.contains(" --describe"))
-            || (command.starts_with("kafka-console-consumer ") && command.contains(" --offset "))
+        let words = |wanted: &[&str]| wanted.iter().any(|word| command.contains(word));
+        match command.split(' ').next().unwrap_or_default() {
+            "jcmd" => words(&["{name} Thread.print", "{name} GC.heap_info", "{name} GC.class_histogram"]),
+            "mysql" => sql.starts_with("SELECT ") || sql.starts_with("SHOW "),
+            "redis-cli" => words(&["{name} INFO stats"]),
+            "kafka-consumer-groups" | "kafka-topics" | "kafka-configs" | "kafka-log-dirs" => words(&[" --describe"]),
+            "kafka-acls" => words(&[" --list"]),
+            "kafka-metadata-quorum" => words(&[" describe --status"]),
+            "kafka-transactions" => words(&[" find-hanging "]),
+            "kafka-broker-api-versions" => true,
+            // Without a group it assigns itself one partition, and commits nothing.
+            "kafka-console-consumer" => words(&[" --partition "]) && words(&[" --offset "]) && !words(&[" --group "]),
+            _ => false,
+        }
     };
     let changes =
         ["--delete", "--reset", "--execute", "--alter", "--create", "GC.run", "KILL", "UPDATE", "INSERT", "DROP"];
     for class in Vocabulary::bundled().classes() {
+        assert!(!class.actions.is_empty(), "{} has nothing to do about it", class.slug);
         for command in class.actions.iter().filter_map(|action| action.command.as_deref()) {
             assert!(reads(command), "{} has a command that is not known to only read: {command}", class.slug);
             assert!(changes.iter().all(|word| !command.contains(word)), "{}: {command}", class.slug);

@@ -6,7 +6,6 @@ mod fold;
 mod json;
 mod links;
 mod markdown;
-mod number;
 mod page;
 mod status;
 mod status_text;

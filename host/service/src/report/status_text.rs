@@ -4,10 +4,10 @@ use lagdoctor_model::{GroupStatus, Millis};
 
 use super::fold;
 use super::json::GapJson;
-use super::number::{number, whole};
 use super::page::{Page, Paint, Style, clean};
 use super::status::{GroupReport, PartitionReport, StatusReport};
 use super::text::list;
+use lagdoctor_diagnosis::number::{number, whole};
 
 /// Which rows a status table has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

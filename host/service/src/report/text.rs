@@ -5,8 +5,8 @@
 use lagdoctor_model::{Basis, Cause, Diagnosis, Evidence, Millis, Outlook, Verdict};
 
 use super::fold;
-use super::number::{number, quantity, whole};
 use super::page::{Page, Paint, Style};
+use lagdoctor_diagnosis::number::{number, quantity, whole};
 
 /// A reading older than this is worth a remark.
 const STALE: Millis = Millis::minutes(2);
