@@ -1,16 +1,16 @@
 //! Prometheus's HTTP API, as far as it is needed: the names of metrics, and ranges of plain selectors. Says in words for
 //! people what went wrong, and whether it is worth going on. Start at [`Api`].
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::fmt;
 
 use lagdoctor_sdk::{Error, Host, Request, Response, code};
 use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
 
+use crate::answer::{self, Remarks, Take};
 use crate::config::Config;
 use crate::dialect::any_known_metric;
-use crate::grid::{Grid, Series};
+use crate::grid::Grid;
 use crate::promql::{percent, seconds, selector};
 
 /// Answers that are too large are asked for again in halves, but not in shreds.
@@ -20,6 +20,11 @@ const FEWEST_POINTS: usize = 16;
 pub(crate) struct Api<'a> {
     pub(crate) host: &'a dyn Host,
     pub(crate) config: &'a Config,
+    /// Requests sent, and bytes received, so far.
+    pub(crate) requests: Cell<usize>,
+    pub(crate) received: Cell<usize>,
+    /// Points of a series that are asked for in one question; fewer once an answer was too large.
+    pub(crate) points: Cell<usize>,
 }
 
 /// Why a question has no answer.
@@ -27,85 +32,31 @@ pub(crate) struct Api<'a> {
 pub(crate) enum Trouble {
     /// This one question; others may fare better.
     Question(String),
-    /// The far side, or the way to it; other questions would fare no better.
+    /// The answer is larger than what the host lets through, even in parts.
+    TooLarge(String),
+    /// The far side, or the way to it.
     Source(Error),
 }
 
-#[derive(Deserialize)]
-struct Names {
-    data: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Range {
-    data: Matrix,
-    #[serde(default)]
-    warnings: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Matrix {
-    result: Vec<Row>,
-}
-
-#[derive(Deserialize)]
-struct Row {
-    metric: std::collections::BTreeMap<String, String>,
-    values: Vec<Point>,
-}
-
-/// A time in seconds, and a value that comes as text because JSON has no NaN.
-struct Point(f64, f64);
-
-impl<'de> Deserialize<'de> for Point {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pair;
-        impl<'de> Visitor<'de> for Pair {
-            type Value = Point;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a time and a value")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Point, A::Error> {
-                let missing = || serde::de::Error::invalid_length(2, &"a time and a value");
-                let at = seq.next_element::<f64>()?.ok_or_else(missing)?;
-                let Number(value) = seq.next_element()?.ok_or_else(missing)?;
-                Ok(Point(at, value))
-            }
-        }
-        deserializer.deserialize_seq(Pair)
-    }
-}
-
-/// A number as text; what is none, or is infinite, is missing.
-struct Number(f64);
-
-impl<'de> Deserialize<'de> for Number {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl Visitor<'_> for Text {
-            type Value = Number;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number as text")
-            }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Number, E> {
-                let value = text.parse().unwrap_or(f64::NAN);
-                Ok(Number(if value.is_finite() { value } else { f64::NAN }))
-            }
-        }
-        deserializer.deserialize_str(Text)
-    }
-}
-
-/// What a range query gave.
-#[derive(Debug, Default)]
-pub(crate) struct Answer {
-    pub(crate) series: Vec<Series>,
-    pub(crate) warnings: Vec<String>,
+/// Whether another question may fare better though the far side failed this one. Where it refuses, it refuses all.
+pub(crate) fn may_pass(error: &Error) -> bool {
+    [code::UNREACHABLE, code::UPSTREAM].contains(&error.code.as_str())
 }
 
 impl Api<'_> {
-    /// The metrics with samples in the window, of those that are known here.
-    pub(crate) fn known_metrics(&self, grid: &Grid) -> Result<BTreeSet<String>, Error> {
+    /// One Prometheus, before any question.
+    pub(crate) fn new<'a>(host: &'a dyn Host, config: &'a Config) -> Api<'a> {
+        Api { host, config, requests: Cell::new(0), received: Cell::new(0), points: Cell::new(0) }
+    }
+
+    /// From now on asks for so many points at a time; 0 for as many as Prometheus gives.
+    pub(crate) fn ask_for(&self, points: usize) {
+        let most = usize::try_from(self.config.max_points).unwrap_or(1);
+        self.points.set(if points == 0 { most } else { points.min(most) });
+    }
+
+    /// The metrics with samples in the window, of those that are known here. Adds what may be missing to the gaps.
+    pub(crate) fn known_metrics(&self, grid: &Grid, gaps: &mut Vec<String>) -> Result<BTreeSet<String>, Error> {
         let name = format!("__name__=~\"{}\"", any_known_metric());
         let question = [
             ("match[]", selector("", &name, &self.config.matchers)),
@@ -114,37 +65,48 @@ impl Api<'_> {
         ];
         let response = self.ask("label/__name__/values", &question)?;
         let what = "the names of its metrics";
+        let as_error = |trouble| match trouble {
+            Trouble::Source(error) => error,
+            Trouble::Question(message) | Trouble::TooLarge(message) => Error::new(code::UPSTREAM, message),
+        };
         if !response.is_success() {
-            return Err(match self.refusal(what, &response) {
-                Trouble::Question(message) => Error::new(code::UPSTREAM, message),
-                Trouble::Source(error) => error,
-            });
+            return Err(as_error(self.refusal(what, &response)));
         }
-        let names: Names = response.json().map_err(|_| self.no_prometheus(what, &response))?;
-        Ok(names.data.into_iter().collect())
+        let found = answer::names(&response.body).map_err(|_| self.no_prometheus(what, &response))?;
+        if let Some(error) = &found.remarks.error {
+            return Err(as_error(self.failed(what, error)));
+        }
+        gaps.extend(remarked(what, &found.remarks));
+        Ok(found.names.into_iter().collect())
     }
 
-    /// All series of a selector on this grid, in as many requests as Prometheus and the host need.
-    pub(crate) fn range(&self, selector: &str, grid: &Grid) -> Result<Answer, Trouble> {
-        let most = usize::try_from(self.config.max_points).unwrap_or(1);
-        let mut answer = Answer::default();
+    /// All series of a selector on this grid, in as many requests as Prometheus and the host need: a series may come in
+    /// several parts. Gives what may be missing.
+    pub(crate) fn range(&self, selector: &str, grid: &Grid, taker: &mut dyn Take) -> Result<Vec<String>, Trouble> {
+        let mut gaps = Vec::new();
         let mut from = 0;
         while from < grid.points {
-            let points = most.min(grid.points - from);
-            self.part(selector, grid, from, points, &mut answer)?;
-            from += points;
+            let points = self.points.get().clamp(1, grid.points - from);
+            match self.part(selector, grid, from, points, taker, &mut gaps) {
+                Err(Trouble::TooLarge(_)) if points > FEWEST_POINTS => self.points.set(points / 2),
+                outcome => {
+                    outcome?;
+                    from += points;
+                }
+            }
         }
-        Ok(answer)
+        Ok(gaps)
     }
 
-    /// Adds some points of the grid. Where the answer is more than the host lets through, half is asked at a time.
+    /// Reads some points of the grid.
     fn part(
         &self,
         selector: &str,
         grid: &Grid,
         from: usize,
         points: usize,
-        answer: &mut Answer,
+        taker: &mut dyn Take,
+        gaps: &mut Vec<String>,
     ) -> Result<(), Trouble> {
         let question = [
             ("query", selector.to_owned()),
@@ -152,30 +114,26 @@ impl Api<'_> {
             ("end", seconds(grid.at(from + points - 1))),
             ("step", seconds(grid.step_ms)),
         ];
+        let what = format!("`{selector}`");
         let response = match self.ask("query_range", &question) {
             Ok(response) => response,
-            Err(error) if error.code == code::BAD_INPUT && points > FEWEST_POINTS => {
-                let half = points / 2;
-                self.part(selector, grid, from, half, answer)?;
-                return self.part(selector, grid, from + half, points - half, answer);
-            }
             Err(error) if error.code == code::BAD_INPUT => {
                 let advice = "narrow it with `match`, or raise the limit on HTTP bodies";
-                return Err(Trouble::Question(format!("`{selector}` cannot be read: {}; {advice}", error.message)));
+                return Err(Trouble::TooLarge(format!("{what} cannot be read: {}; {advice}", error.message)));
             }
             Err(error) => return Err(Trouble::Source(error)),
         };
         if !response.is_success() {
-            return Err(self.refusal(&format!("`{selector}`"), &response));
+            return Err(self.refusal(&what, &response));
         }
-        let range: Range =
-            response.json().map_err(|_| Trouble::Source(self.no_prometheus(&format!("`{selector}`"), &response)))?;
-        for row in range.data.result {
-            add(row, grid, &mut answer.series);
+        let remarks =
+            answer::range(&response.body, taker).map_err(|_| Trouble::Source(self.no_prometheus(&what, &response)))?;
+        if let Some(error) = &remarks.error {
+            return Err(self.failed(&what, error));
         }
-        for warning in range.warnings {
-            if !answer.warnings.contains(&warning) {
-                answer.warnings.push(warning);
+        for gap in remarked(&what, &remarks) {
+            if !gaps.contains(&gap) {
+                gaps.push(gap);
             }
         }
         Ok(())
@@ -189,13 +147,24 @@ impl Api<'_> {
         if let Some(tenant) = &self.config.tenant {
             request = request.header("x-scope-orgid", tenant);
         }
-        self.host.fetch(&request)
+        self.requests.set(self.requests.get() + 1);
+        let response = self.host.fetch(&request)?;
+        self.received.set(self.received.get() + response.body.len());
+        Ok(response)
     }
 
     /// What a status other than 2xx means.
     fn refusal(&self, what: &str, response: &Response) -> Trouble {
         let status = response.status;
         let url = &self.config.url;
+        if matches!(status, 499 | 503) && is_too_slow(response) {
+            let advice =
+                "it is overloaded, or the question is too much: narrow it with `match`, or raise --query.timeout";
+            return Trouble::Question(format!(
+                "Prometheus at {url} was not done with {what} in time: {}; {advice}",
+                reason(response)
+            ));
+        }
         let said = format!("Prometheus at {url} answered {status} to the question for {what}: {}", reason(response));
         let error = |code: &str, advice: &str| Trouble::Source(Error::new(code, format!("{said}; {advice}")));
         match status {
@@ -213,6 +182,12 @@ impl Api<'_> {
         }
     }
 
+    /// What an error with a status of success means, which some proxies make of it.
+    fn failed(&self, what: &str, said: &str) -> Trouble {
+        let url = &self.config.url;
+        Trouble::Question(format!("Prometheus at {url} could not answer the question for {what}: {}", in_short(said)))
+    }
+
     fn no_prometheus(&self, what: &str, response: &Response) -> Error {
         let url = &self.config.url;
         let begins: String = response.text().chars().take(60).map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -224,31 +199,42 @@ impl Api<'_> {
     }
 }
 
+/// What may be missing from an answer, one sentence each.
+fn remarked(what: &str, remarks: &Remarks) -> Vec<String> {
+    let warnings = remarks.warnings.iter();
+    let mut gaps: Vec<String> =
+        warnings.map(|warning| format!("Prometheus warns about {what}: {}", in_short(warning))).collect();
+    if remarks.histograms > 0 {
+        let count = remarks.histograms;
+        gaps.push(format!(
+            "{count} series of {what} are native histograms, which are not read; let Prometheus scrape it as a classic one too"
+        ));
+    }
+    gaps
+}
+
+/// Whether Prometheus gave up on this one question, rather than on all.
+fn is_too_slow(response: &Response) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Failed {
+        error_type: String,
+    }
+    response.json::<Failed>().is_ok_and(|failed| matches!(failed.error_type.as_str(), "timeout" | "canceled"))
+}
+
 /// The error in Prometheus's own words, or the beginning of whatever else came.
 fn reason(response: &Response) -> String {
     #[derive(Deserialize)]
     struct Failed {
         error: String,
     }
-    let said = response.json::<Failed>().map_or_else(|_| response.text().into_owned(), |failed| failed.error);
+    in_short(&response.json::<Failed>().map_or_else(|_| response.text().into_owned(), |failed| failed.error))
+}
+
+/// What the far side said, as part of a sentence.
+fn in_short(said: &str) -> String {
     let said: String = said.chars().take(300).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let said = said.trim().trim_end_matches('.');
     if said.is_empty() { "it gives no reason".to_owned() } else { said.to_owned() }
-}
-
-/// Puts the readings of one part of the grid where they belong: a series of an earlier part goes on.
-fn add(row: Row, grid: &Grid, series: &mut Vec<Series>) {
-    let labels: Vec<(String, String)> = row.metric.into_iter().filter(|(name, _)| name != "__name__").collect();
-    let place = match series.iter().position(|series| series.labels == labels) {
-        Some(place) => place,
-        None => {
-            series.push(Series { labels, values: vec![f64::NAN; grid.points] });
-            series.len() - 1
-        }
-    };
-    for Point(at, value) in row.values {
-        if let Some(slot) = grid.place((at * 1000.0).round() as i64) {
-            series[place].values[slot] = value;
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! Readings of one metric on the grid of a query, and what is made of several: sums, growth, shares, ratios. A reading
 //! that is missing is NaN. Start at [`Series`].
 
+use crate::answer::Labels;
 use crate::dialect::Combine;
 
 /// The times of a query: `points` of them from `start_ms`, `step_ms` apart.
@@ -27,7 +28,7 @@ impl Grid {
 
     /// The place of a time, if it is one of the grid's.
     pub(crate) fn place(&self, at_ms: i64) -> Option<usize> {
-        let past = at_ms - self.start_ms;
+        let past = at_ms.checked_sub(self.start_ms)?;
         let place = usize::try_from(past.div_euclid(self.step_ms)).ok()?;
         (past.rem_euclid(self.step_ms) == 0 && place < self.points).then_some(place)
     }
@@ -41,7 +42,7 @@ impl Grid {
 /// The series of one metric with its labels, the name aside, in the order of the labels.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Series {
-    pub(crate) labels: Vec<(String, String)>,
+    pub(crate) labels: Labels,
     pub(crate) values: Vec<f64>,
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use lagdoctor_sdk::RawSeries;
 
+use crate::answer::Labels;
 use crate::dialect::{Combine, Dialect, Entry, Form, Source};
 use crate::grid::{Grid, Growth, Series, accumulated, born, combined, growth, total};
 use crate::promql;
@@ -15,8 +16,6 @@ pub(crate) struct Read {
     pub(crate) above: Vec<Series>,
     pub(crate) below: Vec<Series>,
 }
-
-type Labels = Vec<(String, String)>;
 
 /// Series with the labels that are kept, in their order.
 type Groups<'s> = BTreeMap<Labels, Vec<&'s Series>>;

@@ -1,5 +1,8 @@
 //! The collector against a Prometheus made of a few lines.
 
+mod large;
+mod trouble;
+
 use lagdoctor_sdk::testing::{FakeHost, NOW_MS, check_manifest, response};
 use lagdoctor_sdk::{Collector, Error, Page, Plugin, Query, RawSeries, Request, Response, code};
 
@@ -97,6 +100,20 @@ const PLAIN: &str = r#"{"url": "http://prometheus:9090"}"#;
 
 fn collect(series: Vec<Fake>) -> Page {
     collector(PLAIN).collect(&prometheus(series), &query("")).unwrap()
+}
+
+/// All pages of this host, in their order.
+fn pages(config: &str, host: &FakeHost) -> Vec<Page> {
+    let collector = collector(config);
+    let mut pages: Vec<Page> = Vec::new();
+    loop {
+        let token = pages.last().map(|page| page.next.clone()).unwrap_or_default();
+        pages.push(collector.collect(host, &query(&token)).unwrap());
+        if pages[pages.len() - 1].next.is_empty() {
+            return pages;
+        }
+        assert!(pages.len() < 100, "it comes to an end");
+    }
 }
 
 /// The first readings of the one series of this signal, by place on the grid.
@@ -281,96 +298,14 @@ fn pages_together_hold_what_one_page_would() {
     let host = prometheus(series());
     let collector = collector(PLAIN);
     let whole = collector.collect(&host, &query("")).unwrap();
-    let mut token = "1:".to_owned();
     // The same, one signal a page.
     let mut paged = Vec::new();
     for source in crate::Source::readable(&METRICS.iter().map(|name| (*name).to_owned()).collect(), &[]) {
-        token.truncate(2);
-        token += &format!("{}.{}", source.place, source.alternative);
+        let token = format!("1:0/1/0:{}.{}", source.place, source.alternative);
         paged.extend(collector.collect(&host, &query(&token)).unwrap().series);
     }
     assert!(whole.series == paged, "a page more or less makes no difference");
     assert_eq!(whole.series.len(), METRICS.len());
-}
-
-/// What is said when questions are answered so; the names of metrics are always given.
-fn check_trouble(status: u16, body: &'static str) -> Page {
-    let host = FakeHost::new(move |request| {
-        Ok(if request.url.contains("__name__/values") {
-            response(200, r#"{"status":"success","data":["mysql_up","pg_up","kafka_consumergroup_lag"]}"#)
-        } else {
-            response(status, body)
-        })
-    });
-    collector(PLAIN).collect(&host, &query("")).unwrap()
-}
-
-#[test]
-fn a_question_that_is_refused_is_a_gap_and_the_others_are_still_asked() {
-    let page = check_trouble(422, r#"{"status":"error","error":"query processing would load too many samples"}"#);
-    assert_eq!(page.gaps.len(), 3, "{:?}", page.gaps);
-    assert!(
-        page.gaps[0].contains("too many samples") && page.gaps[0].contains("--query.max-samples"),
-        "{:?}",
-        page.gaps
-    );
-}
-
-#[test]
-fn a_far_side_that_is_down_is_asked_once_and_named_with_all_that_is_missing() {
-    for (status, body, advice) in [
-        (503, "Service Unavailable", "try again"),
-        (401, "", "`secret`"),
-        (429, "slow down", "less often"),
-        (404, "404 page not found", "`/api/v1`"),
-        (200, "<html>Welcome to Grafana</html>", "is `url` right?"),
-    ] {
-        let page = check_trouble(status, body);
-        assert_eq!(page.gaps.len(), 1, "{status}: {:?}", page.gaps);
-        assert!(page.gaps[0].contains(advice), "{status}: {:?}", page.gaps);
-        assert!(page.gaps[0].contains("kafka.consumer_group.lag") && page.gaps[0].contains("db.server.up"));
-        assert_eq!(page.next, "");
-    }
-}
-
-#[test]
-fn a_far_side_that_refuses_the_first_question_is_an_error_with_a_way_out() {
-    for (status, body, code) in [
-        (401, "", "unauthorised"),
-        (503, "", "upstream"),
-        (404, "", "bad-config"),
-        (302, "", "bad-config"),
-        (200, "hello", "upstream"),
-        (200, r#"{"status":"success"}"#, "upstream"),
-    ] {
-        let host = FakeHost::answering(vec![(status, body)]);
-        let error = collector(PLAIN).collect(&host, &query("")).unwrap_err();
-        assert_eq!(error.code, code, "{status} {body}: {}", error.message);
-        assert!(error.message.contains("http://prometheus:9090"), "{}", error.message);
-    }
-}
-
-#[test]
-fn a_prometheus_without_known_metrics_is_a_gap_and_no_silence() {
-    let page = collect(vec![Fake { metric: "go_goroutines", labels: &[], value: |_| Some("1") }]);
-    assert_eq!(page.gaps.len(), 1);
-    assert!(page.gaps[0].contains("check `url`"), "{:?}", page.gaps);
-}
-
-#[test]
-fn warnings_of_a_partial_answer_are_gaps() {
-    let host = FakeHost::new(|request| {
-        Ok(if request.url.contains("__name__/values") {
-            response(200, r#"{"status":"success","data":["mysql_up"]}"#)
-        } else {
-            response(
-                200,
-                r#"{"status":"success","data":{"resultType":"matrix","result":[]},"warnings":["store down"]}"#,
-            )
-        })
-    });
-    let page = collector(PLAIN).collect(&host, &query("")).unwrap();
-    assert_eq!(page.gaps, ["Prometheus warns about `mysql_up`: store down"]);
 }
 
 #[test]
