@@ -15,8 +15,8 @@ use serde_json::json;
 
 use super::Response;
 use crate::telemetry::{Metric, Telemetry};
-use eval::Row;
-use query::Selector;
+use eval::{Moment, Row, Value};
+use query::{Expr, Selector};
 
 /// Most points of one series in one answer, as the real server has it.
 const MOST_POINTS: i64 = 11_000;
@@ -106,16 +106,28 @@ impl<'a> Params<'a> {
 fn query(telemetry: &Telemetry, now: Timestamp, params: Params<'_>) -> Result<String, Refused> {
     let at = params.time("time", Some(now))?;
     let expr = query::parse(params.one("query")).map_err(|why| bad("query", why))?;
-    let rows = evaluate(telemetry, &expr, &[at], now)?;
-    let mut out = String::from(r#"{"resultType":"vector","result":["#);
-    for (place, row) in rows.iter().enumerate() {
-        out.push_str(if place > 0 { ",{\"metric\":" } else { "{\"metric\":" });
-        text::labels(&mut out, &row.labels);
-        out.push_str(",\"value\":");
-        row.values[0].iter().for_each(|value| text::sample(&mut out, at, *value));
-        out.push('}');
+    if let Expr::Range(range) = &expr {
+        return Ok(matrix(&raw(telemetry, range, at, now)));
     }
-    out.push_str("]}");
+    let mut out = String::new();
+    match evaluate(telemetry, &expr, &[at], now)? {
+        Value::Scalar(number) => {
+            out.push_str(r#"{"resultType":"scalar","result":"#);
+            text::sample(&mut out, at, number);
+        }
+        Value::Vector(rows) => {
+            out.push_str(r#"{"resultType":"vector","result":["#);
+            for (place, row) in rows.iter().enumerate() {
+                out.push_str(if place > 0 { ",{\"metric\":" } else { "{\"metric\":" });
+                text::labels(&mut out, &row.labels);
+                out.push_str(",\"value\":");
+                row.values[0].iter().for_each(|value| text::sample(&mut out, at, *value));
+                out.push('}');
+            }
+            out.push(']');
+        }
+    }
+    out.push('}');
     Ok(out)
 }
 
@@ -130,29 +142,57 @@ fn query_range(telemetry: &Telemetry, now: Timestamp, params: Params<'_>) -> Res
         return Err(Refused { kind: "bad_data", why: why.into() });
     }
     let expr = query::parse(params.one("query")).map_err(|why| bad("query", why))?;
+    if let Expr::Range(_) = expr {
+        let why = "invalid expression type \"range vector\" for range query, must be Scalar or instant Vector";
+        return Err(bad("query", why));
+    }
     let times: Vec<i64> = (0..=(end - start) / step).map(|place| start + place * step).collect();
-    let rows = evaluate(telemetry, &expr, &times, now)?;
+    let rows = match evaluate(telemetry, &expr, &times, now)? {
+        Value::Scalar(number) => vec![Row { labels: BTreeMap::new(), values: vec![Some(number); times.len()] }],
+        Value::Vector(rows) => rows,
+    };
+    let points = |row: Row| {
+        let known = times.iter().zip(row.values).filter_map(|(at, value)| Some((*at, value?))).collect();
+        (row.labels, known)
+    };
+    Ok(matrix(&rows.into_iter().map(points).collect::<Vec<_>>()))
+}
+
+/// Labels of a series, and its times with values.
+type Points = (BTreeMap<String, String>, Vec<(i64, f64)>);
+
+/// All samples of a range, as they were scraped.
+fn raw(telemetry: &Telemetry, range: &query::Range, at: i64, now: Timestamp) -> Vec<Points> {
+    let known = at.min(now.as_millis());
+    let points = |series: &Metric| {
+        let samples = series.within((at - range.ms).saturating_sub(1), known).collect();
+        (eval::named_labels(series), samples)
+    };
+    let mut found: Vec<Points> = eval::select(telemetry, &range.of, known).into_iter().map(points).collect();
+    found.retain(|(_, samples)| !samples.is_empty());
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    found
+}
+
+fn matrix(series: &[Points]) -> String {
     let mut out = String::from(r#"{"resultType":"matrix","result":["#);
-    for (place, row) in rows.iter().enumerate() {
+    for (place, (labels, samples)) in series.iter().enumerate() {
         out.push_str(if place > 0 { ",{\"metric\":" } else { "{\"metric\":" });
-        text::labels(&mut out, &row.labels);
+        text::labels(&mut out, labels);
         out.push_str(",\"values\":[");
-        let mut is_first = true;
-        for (at, value) in times.iter().zip(&row.values) {
-            if let Some(value) = value {
-                out.push_str(if is_first { "" } else { "," });
-                is_first = false;
-                text::sample(&mut out, *at, *value);
-            }
+        for (place, (at, value)) in samples.iter().enumerate() {
+            out.push_str(if place > 0 { "," } else { "" });
+            text::sample(&mut out, *at, *value);
         }
         out.push_str("]}");
     }
     out.push_str("]}");
-    Ok(out)
+    out
 }
 
-fn evaluate(telemetry: &Telemetry, expr: &query::Expr, times: &[i64], now: Timestamp) -> Result<Vec<Row>, Refused> {
-    eval::evaluate(telemetry, expr, times, now.as_millis()).map_err(|why| Refused { kind: "execution", why })
+fn evaluate(telemetry: &Telemetry, expr: &Expr, times: &[i64], now: Timestamp) -> Result<Value, Refused> {
+    let moment = Moment { times, now_ms: now.as_millis() };
+    eval::evaluate(telemetry, expr, moment).map_err(|why| Refused { kind: "execution", why })
 }
 
 /// The series that `match[]`, `start` and `end` ask for.
@@ -208,9 +248,7 @@ fn series(telemetry: &Telemetry, now: Timestamp, params: Params<'_>) -> Result<S
     let mut out = String::from("[");
     for (place, found) in matched(telemetry, now, params)?.into_iter().enumerate() {
         out.push_str(if place > 0 { "," } else { "" });
-        let mut labels = found.labels.clone();
-        labels.insert("__name__".into(), found.name.clone());
-        text::labels(&mut out, &labels);
+        text::labels(&mut out, &eval::named_labels(found));
     }
     out.push(']');
     Ok(out)

@@ -98,10 +98,10 @@ fn numbers_are_written_without_exponent_and_times_with_their_fraction() {
 
 #[test]
 fn a_rate_removes_resets_and_reaches_to_the_ends_of_its_range() {
-    // Growth 15 + 15 + 10 + 15 between the samples at 15 s and 75 s, stretched over (0, 75] s.
-    let (_, body) = ask("/api/v1/query", &[("query", "rate(requests_total{instance=\"a:80\"}[75s])")]);
+    // Growth 15 + 15 + 10 + 15 between the samples at 15 s and 75 s, stretched over 5 s to 75 s.
+    let (_, body) = ask("/api/v1/query", &[("query", "rate(requests_total{instance=\"a:80\"}[70s])")]);
     let rate: f64 = body["data"]["result"][0]["value"][1].as_str().unwrap().parse().unwrap();
-    assert!((rate - 55.0 * (75.0 / 60.0) / 75.0).abs() < 1e-9, "{rate}");
+    assert!((rate - 55.0 * (70.0 / 60.0) / 70.0).abs() < 1e-9, "{rate}");
     assert_eq!(body["data"]["result"][0]["metric"], json!({ "instance": "a:80", "job": "shop" }));
 }
 
@@ -128,13 +128,46 @@ fn a_ratio_joins_equal_labels_and_a_sum_keeps_what_it_is_told() {
 }
 
 #[test]
+fn a_number_and_a_range_have_results_of_their_own_types() {
+    check(
+        "/api/v1/query",
+        &[("query", "1 + 2"), ("time", "1700000000.5")],
+        json!({
+            "resultType": "scalar", "result": [1_700_000_000.5, "3"],
+        }),
+    );
+    let range = [("query", "1.5"), ("start", "1700000000"), ("end", "1700000015"), ("step", "15s")];
+    check(
+        "/api/v1/query_range",
+        &range,
+        json!({
+            "resultType": "matrix",
+            "result": [{ "metric": {}, "values": [[1_700_000_000, "1.5"], [1_700_000_015, "1.5"]] }],
+        }),
+    );
+    check(
+        "/api/v1/query",
+        &[("query", "requests_total{instance=\"b:80\"}[50s]")],
+        json!({
+            "resultType": "matrix",
+            "result": [{
+                "metric": { "__name__": "requests_total", "instance": "b:80", "job": "shop" },
+                "values": [[1_700_000_030, "8"]],
+            }],
+        }),
+    );
+    let range = [("query", "up[5m]"), ("start", "1700000000"), ("end", "1700000015"), ("step", "15s")];
+    refused("/api/v1/query_range", &range, 400, "must be Scalar or instant Vector");
+}
+
+#[test]
 fn what_is_not_supported_is_refused_with_a_list_of_what_is() {
     let path = "/api/v1/query";
     refused(path, &[("query", "histogram_quantile(0.9, x)")], 400, "this simulated Prometheus answers selectors");
-    refused(path, &[("query", "a + b")], 400, "parse error");
+    refused(path, &[("query", "a +")], 400, "invalid parameter \"query\": 1:4: parse error: unexpected end of input");
     refused(path, &[("query", "a{b=~\"(\"}")], 400, "regexp");
     refused(path, &[("query", "{a=\"\"}")], 400, "non-empty matcher");
-    refused(path, &[("query", "")], 400, "parse error");
+    refused(path, &[("query", "")], 400, "1:1: parse error: no expression found in input");
     refused(path, &[("query", &"(".repeat(500))], 400, "nested too deeply");
     refused(path, &[("query", "rate(level[0s])")], 400, "duration");
     refused(path, &[("query", "up"), ("time", "noon")], 400, "cannot parse");
