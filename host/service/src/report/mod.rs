@@ -1,8 +1,9 @@
 //! How a diagnosis is told: to a tired engineer at a terminal ([`text`]), in a ticket or a chat ([`markdown`],
-//! [`headline`]) and to programs ([`json`], whose schema is committed and only grows). The status of groups is told the
+//! [`headline`]), on a page to look at ([`html`]) and to programs ([`json`], whose schema is committed and only grows). The status of groups is told the
 //! same ways, see [`StatusReport`]. Everything here is a pure function: the same diagnosis gives the same bytes.
 
 mod fold;
+mod html;
 mod json;
 mod links;
 mod markdown;
@@ -11,6 +12,7 @@ mod status;
 mod status_text;
 mod text;
 
+pub use html::html;
 pub use json::{Body, Envelope, PluginUse, body, json};
 pub use links::Links;
 pub use markdown::{headline, markdown};
