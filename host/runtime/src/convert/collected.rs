@@ -13,6 +13,8 @@ use crate::text::{clean, clean_lines};
 const MAX_TOKEN: usize = 4096;
 /// Most gaps that a collector may name.
 const MAX_GAPS: usize = 100;
+/// Followed by the place of a gap: the key in the `ext` of a page under which a collector says why it is missing.
+const GAP_CAUSE: &str = "gap-cause-";
 
 pub(crate) fn query(query: &CollectQuery) -> wit::Query {
     wit::Query {
@@ -83,14 +85,26 @@ pub(crate) fn page(reader: &mut Reader<'_>, grants: &Grants, given: wit::Page) -
             }
         }
     }
-    let own = given.gaps.into_iter().take(MAX_GAPS).map(|statement| Gap {
+    // The source of a gap is shown with it, so its statement does not begin with the name once more.
+    let own = given.gaps.iter().take(MAX_GAPS).enumerate().map(|(place, statement)| Gap {
         source: reader.plugin.to_owned(),
-        cause: GapCause::Unreachable,
+        cause: gap_cause(&given.ext, place),
         node: None,
-        statement: format!("{}: {}", reader.plugin, redactor.redact(&reader.sentence(&statement))),
+        statement: redactor.redact(&reader.sentence(statement)).as_str().to_owned(),
     });
     page.gaps = own.collect();
     Ok(page)
+}
+
+/// Why the gap at this place is one, as far as a collector can know; without a word the source could not be reached.
+fn gap_cause(ext: &[(String, String)], place: usize) -> GapCause {
+    let is_it = |key: &str| key.strip_prefix(GAP_CAUSE).is_some_and(|at| at.parse() == Ok(place));
+    match ext.iter().find(|(key, _)| is_it(key)).map(|(_, word)| word.as_str()) {
+        Some("refused") => GapCause::Refused,
+        Some("malformed") => GapCause::Malformed,
+        Some("truncated") => GapCause::Truncated,
+        _ => GapCause::Unreachable,
+    }
 }
 
 fn edge(given: &wit::RawEdge) -> Option<RawEdge> {
