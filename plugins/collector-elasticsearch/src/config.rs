@@ -8,6 +8,9 @@ use crate::severity;
 /// Indices that are read when none is named: what Elastic Agent, Filebeat and Logstash write.
 const USUAL_INDICES: &str = "logs-*,filebeat-*,logstash-*";
 
+/// The largest `max_lines`; a page with all of them fits into the limits of the host.
+pub(crate) const MOST_LINES: usize = 20_000;
+
 /// The JSON Schema of [`Config`].
 pub(crate) const SCHEMA: &str = r#"{
   "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -2,12 +2,13 @@
 //!
 //! Of a flood only so many lines are worth reading. So the window is read in parts, each with its share of the lines, and
 //! in each part warnings and errors come first: the beginning of trouble is seen as well as its end, and chatter goes
-//! before complaints. What was left out is named.
+//! before complaints. What was left out is named, once for the whole window.
 
 mod config;
 mod line;
 mod search;
 mod severity;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +17,8 @@ use lagdoctor_sdk::{Collector, Error, Host, Manifest, Page, Plugin, Query, code}
 pub use config::{AuthKind, Config, Fields};
 
 use config::Checked;
-use search::{Search, Volume};
+use search::{Found, Search, Volume};
+use tally::{Count, Tally};
 
 /// Parts of a window; each is one page.
 const PARTS: i64 = 6;
@@ -53,41 +55,104 @@ impl Collector for ElasticsearchCollector {
             return Err(Error::new(code::BAD_INPUT, "the window to read ends before it starts"));
         }
         let parts = (length / SHORTEST_PART_MS).clamp(1, PARTS);
-        let Token { part, spare } = Token::parse(&query.page, parts)?;
+        let token = Token::parse(&query.page, parts)?;
+        let (part, spare) = (token.part, token.spare);
         let (start_ms, end_ms) = (query.start_ms + length * part / parts, query.start_ms + length * (part + 1) / parts);
         let share = self.checked.config.max_lines.div_ceil(usize::try_from(parts).unwrap_or(1)) + spare;
 
-        let search = Search { host, checked: &self.checked, start_ms, end_ms };
-        let loud = search.lines(Volume::Loud, share)?;
-        let quiet = search.lines(Volume::Quiet, share - loud.lines.len().min(share))?;
-        let spare = share.saturating_sub(loud.lines.len() + quiet.lines.len());
-
+        let mut search = Search::new(host, &self.checked, start_ms, end_ms);
+        let loud = search.lines(Volume::Loud, share);
+        let is_nothing_read = part == 0 && loud.read == 0;
+        let quiet = match &loud.failed {
+            None if !search.has_no_index => search.lines(Volume::Quiet, share - loud.lines.len().min(share)),
+            _ => Found::default(),
+        };
+        let mut tally = token.tally;
+        tally.add(&loud, &quiet);
+        let used = loud.lines.len() + quiet.lines.len();
         let mut page = Page::empty();
-        if loud.left_out > 0 {
-            page.gaps.push(left_out(loud.left_out, "warnings and errors", start_ms, end_ms));
+        for gap in loud.gaps.into_iter().chain(quiet.gaps) {
+            if !page.gaps.contains(&gap) {
+                add_gap(&mut page, "malformed", gap);
+            }
         }
-        if quiet.left_out > 0 {
-            page.gaps.push(left_out(quiet.left_out, "lines below warning", start_ms, end_ms));
-        }
-        page.gaps.extend(loud.gaps);
-        page.gaps.extend(quiet.gaps);
-        page.gaps.dedup();
         page.logs = loud.lines;
         page.logs.extend(quiet.lines);
         page.logs.sort_by_key(|line| line.at_ms);
-        if part + 1 < parts {
-            page.next = Token { part: part + 1, spare }.to_string();
+
+        if search.has_no_index {
+            add_gap(&mut page, "malformed", self.no_index());
+            return Ok(page);
+        }
+        let is_last = part + 1 == parts;
+        let next = Token { part: part + 1, spare: share.saturating_sub(used), has_failed: false, tally };
+        let Some(error) = loud.failed.or(quiet.failed) else {
+            if is_last {
+                say(&mut page, tally.gaps(&self.checked, !token.has_failed));
+            } else {
+                page.next = next.to_string();
+            }
+            return Ok(page);
+        };
+        if is_nothing_read {
+            return Err(error);
+        }
+        // What fails in passing is given another chance with the next part of the window, but not for ever.
+        let may_pass = [code::UNREACHABLE, code::UPSTREAM].contains(&error.code.as_str());
+        let goes_on = may_pass && !token.has_failed && !is_last;
+        let until = clock(if goes_on { end_ms } else { query.end_ms });
+        let statement = format!("not all log lines from {} to {until} were read: {}", clock(start_ms), error.message);
+        add_gap(&mut page, cause_of(&error), statement);
+        if goes_on {
+            page.next = Token { has_failed: true, ..next }.to_string();
+        } else {
+            say(&mut page, tally.gaps(&self.checked, false));
         }
         Ok(page)
     }
 }
 
-fn left_out(count: u64, what: &str, start_ms: i64, end_ms: i64) -> String {
-    format!(
-        "{count} {what} of the {} s from {} were not read, because `max_lines` was reached",
-        (end_ms - start_ms) / 1000,
-        clock(start_ms)
-    )
+impl ElasticsearchCollector {
+    fn no_index(&self) -> String {
+        let Checked { base, index, .. } = &self.checked;
+        format!("no index at {base} is called {index}, so there are no log lines; set `index` to where they are")
+    }
+}
+
+impl Tally {
+    fn add(&mut self, loud: &Found, quiet: &Found) {
+        let add = |count: &mut Count, found: &Found| {
+            count.read = count.read.saturating_add(found.read);
+            count.left_out = count.left_out.saturating_add(found.left_out);
+        };
+        add(&mut self.loud, loud);
+        add(&mut self.quiet, quiet);
+        for found in [loud, quiet] {
+            self.beyond_page = self.beyond_page.saturating_add(if found.is_page_full { found.left_out } else { 0 });
+            self.unreadable = self.unreadable.saturating_add(found.unreadable);
+            self.lost = self.lost.saturating_add(found.lost);
+        }
+    }
+}
+
+fn say(page: &mut Page, gaps: Vec<(&'static str, String)>) {
+    for (cause, statement) in gaps {
+        add_gap(page, cause, statement);
+    }
+}
+
+/// Names a gap and why it is one.
+fn add_gap(page: &mut Page, cause: &str, statement: String) {
+    page.ext.push((format!("gap-cause-{}", page.gaps.len()), cause.to_owned()));
+    page.gaps.push(statement);
+}
+
+fn cause_of(error: &Error) -> &'static str {
+    match error.code.as_str() {
+        code::UNAUTHORISED | code::RATE_LIMITED | code::NOT_GRANTED => "refused",
+        code::BAD_INPUT => "truncated",
+        _ => "unreachable",
+    }
 }
 
 /// The time of day in UTC, for people.
@@ -96,28 +161,43 @@ fn clock(at_ms: i64) -> String {
     format!("{:02}:{:02}:{:02} UTC", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// Where to go on: which part of the window, and how many lines the parts before did not need. As text `1:2.340`.
+/// Where to go on: which part of the window, how many lines the parts before did not need, whether the last one failed,
+/// and what was read so far. As text `2:1:340:0:TALLY`.
+#[derive(Default)]
 struct Token {
     part: i64,
     spare: usize,
+    has_failed: bool,
+    tally: Tally,
 }
 
 impl std::fmt::Display for Token {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "1:{}.{}", self.part, self.spare)
+        write!(f, "2:{}:{}:{}:{}", self.part, self.spare, u8::from(self.has_failed), self.tally)
     }
 }
 
 impl Token {
     fn parse(text: &str, parts: i64) -> Result<Self, Error> {
         if text.is_empty() {
-            return Ok(Self { part: 0, spare: 0 });
+            return Ok(Self::default());
         }
-        let pair = text.strip_prefix("1:").and_then(|pair| pair.split_once('.'));
-        let read = pair.and_then(|(part, spare)| Some(Self { part: part.parse().ok()?, spare: spare.parse().ok()? }));
-        read.filter(|token| (0..parts).contains(&token.part) && token.spare <= 20_000).ok_or_else(|| {
+        let read =
+            Self::read(text).filter(|token| (0..parts).contains(&token.part) && token.spare <= config::MOST_LINES);
+        read.ok_or_else(|| {
             Error::new(code::BAD_INPUT, "the page token is not one of this plugin; begin again with the first page")
         })
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let mut fields = text.strip_prefix("2:")?.splitn(4, ':');
+        let (part, spare) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        let has_failed = match fields.next()? {
+            "0" => false,
+            "1" => true,
+            _ => return None,
+        };
+        Some(Self { part, spare, has_failed, tally: Tally::parse(fields.next()?)? })
     }
 }
 

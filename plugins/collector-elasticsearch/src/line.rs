@@ -34,6 +34,9 @@ const ATTRIBUTES: [(&str, &str); 18] = [
 /// How the stack of an error begins: enough to know what it is.
 const ERROR: [&str; 4] = ["error.type", "error.message", "exception.type", "exception.message"];
 
+/// Bytes of a text; what is beyond would be cut by the host.
+const MESSAGE_BYTES: usize = 16 << 10;
+
 /// The log line of a hit; `None` when it has no time or no text.
 pub(crate) fn line(hit: &Value, fields: &Fields) -> Option<RawLog> {
     let source = hit.get("_source")?.as_object()?;
@@ -50,6 +53,7 @@ pub(crate) fn line(hit: &Value, fields: &Fields) -> Option<RawLog> {
             message = format!("{message}: {error}");
         }
     }
+    message.truncate(message.floor_char_boundary(MESSAGE_BYTES));
     let mut attributes: Vec<(String, String)> = Vec::new();
     let own = [(&fields.service, "service.name"), (&fields.instance, "service.instance.id")];
     let own = own.into_iter().filter_map(|(field, attribute)| Some((field.as_deref()?, attribute)));

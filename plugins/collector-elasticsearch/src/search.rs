@@ -1,4 +1,4 @@
-//! One search: what is asked, and what is made of the answer. Start at [`Search::page`].
+//! One search: what is asked, and what is made of the answer. Start at [`Search::lines`].
 
 use lagdoctor_sdk::json::{Value, json};
 use lagdoctor_sdk::{Error, Host, RawLog, Request, Response, code};
@@ -9,6 +9,11 @@ use crate::severity::{self, WARN};
 
 /// Lines of one answer. Elasticsearch allows 10,000, but a line with its stack may have kilobytes.
 const LINES_PER_ANSWER: usize = 1000;
+
+/// Answers of one volume and part; more take too long for one page.
+const MOST_ANSWERS: usize = 24;
+/// Bytes of answers after which a page ends, so that their lines fit into memory.
+const MOST_BYTES: usize = 12 << 20;
 
 /// Which lines are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,70 +26,121 @@ pub(crate) enum Volume {
 
 /// One Elasticsearch, and a window.
 pub(crate) struct Search<'a> {
-    pub(crate) host: &'a dyn Host,
-    pub(crate) checked: &'a Checked,
-    pub(crate) start_ms: i64,
+    host: &'a dyn Host,
+    checked: &'a Checked,
+    start_ms: i64,
     /// Not included.
-    pub(crate) end_ms: i64,
+    end_ms: i64,
+    /// Bytes of all answers.
+    received: usize,
+    /// No index has the name that was asked for.
+    pub(crate) has_no_index: bool,
 }
 
-/// Lines of one volume, and how many there were in all.
+/// Lines of one volume, and what there was besides.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) lines: Vec<RawLog>,
+    /// Hits that were read, whether or not they became lines.
+    pub(crate) read: u64,
+    /// Hits that were not read, because there were enough.
     pub(crate) left_out: u64,
+    /// There were enough bytes or answers, not lines.
+    pub(crate) is_page_full: bool,
+    /// Hits that were not given though there was room for them.
+    pub(crate) lost: u64,
+    /// Hits without text or time.
+    pub(crate) unreadable: u64,
     pub(crate) gaps: Vec<String>,
+    /// Why it ends too early.
+    pub(crate) failed: Option<Error>,
 }
 
-impl Search<'_> {
-    /// Up to `most` lines, the oldest first.
-    pub(crate) fn lines(&self, volume: Volume, most: usize) -> Result<Found, Error> {
+impl<'a> Search<'a> {
+    /// Of a window whose end is not included.
+    pub(crate) fn new(host: &'a dyn Host, checked: &'a Checked, start_ms: i64, end_ms: i64) -> Self {
+        Self { host, checked, start_ms, end_ms, received: 0, has_no_index: false }
+    }
+
+    /// Up to `most` lines, the oldest first. Where something fails, what came before.
+    pub(crate) fn lines(&mut self, volume: Volume, most: usize) -> Found {
         let mut found = Found::default();
+        found.failed = self.read(volume, most, &mut found).err();
+        found
+    }
+
+    fn read(&mut self, volume: Volume, most: usize, found: &mut Found) -> Result<(), Error> {
         let mut after: Option<Value> = None;
-        let (mut read, mut total) = (0_u64, 0_u64);
-        while found.lines.len() < most {
-            let size = LINES_PER_ANSWER.min(most - found.lines.len());
-            let answer = self.ask(volume, size, after.as_ref())?;
+        let (mut total, mut largest) = (0_u64, LINES_PER_ANSWER);
+        for answers in 0.. {
+            if answers > 0 && found.lines.len() >= most {
+                found.left_out = total.saturating_sub(found.read);
+                break;
+            }
+            if answers >= MOST_ANSWERS || (answers > 0 && self.received >= MOST_BYTES) {
+                found.left_out = total.saturating_sub(found.read);
+                found.is_page_full = found.left_out > 0;
+                break;
+            }
+            // Without room for any line it is still counted how many there are.
+            let room = if self.received < MOST_BYTES { most - found.lines.len() } else { 0 };
+            let size = largest.min(room);
+            let answer = match self.ask(volume, size, after.as_ref()) {
+                // One answer was more than the host lets through.
+                Err(error) if error.code == code::BAD_INPUT && size > 1 => {
+                    largest = size.div_ceil(8);
+                    continue;
+                }
+                answer => answer?,
+            };
             let hits = answer.pointer("/hits/hits").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
             if after.is_none() {
                 total = total_hits(&answer).unwrap_or(hits.len() as u64);
-                found.gaps.extend(partial(&answer));
+                self.has_no_index = answer.pointer("/_shards/total").and_then(Value::as_u64) == Some(0);
             }
-            read += hits.len() as u64;
-            found.lines.extend(hits.iter().filter_map(|hit| self.wanted(hit, volume)));
-            let next =
-                hits.last().and_then(|hit| hit.get("sort")).filter(|sort| Some(*sort) != after.as_ref()).cloned();
+            if let Some(gap) = partial(&answer).filter(|gap| !found.gaps.contains(gap)) {
+                found.gaps.push(gap);
+            }
+            let last = hits.last().and_then(|hit| hit.get("sort")).cloned();
+            let is_stuck = after.is_some() && last == after;
+            let hits = if is_stuck { &[] } else { &hits[..size.min(hits.len())] };
+            found.read += hits.len() as u64;
+            for hit in hits {
+                match line(hit, &self.checked.config.fields) {
+                    Some(line) if self.is_wanted(&line) => found.lines.push(line),
+                    Some(_) => {}
+                    None => found.unreadable += 1,
+                }
+            }
             // Fewer than asked for: that was all. No place to go on from, or no progress: there is no more to get.
-            if hits.len() < size || next.is_none() {
-                total = total.max(read);
+            if size > 0 && (hits.len() < size || last.is_none()) {
+                found.lost = total.saturating_sub(found.read);
                 break;
             }
-            after = next;
+            after = last;
         }
-        found.left_out = total.saturating_sub(read);
-        Ok(found)
+        Ok(())
     }
 
-    /// A line of this volume. Levels are checked again, because they may hide in a field or a text that no query sees.
-    fn wanted(&self, hit: &Value, volume: Volume) -> Option<RawLog> {
-        let line = line(hit, &self.checked.config.fields)?;
-        let is_loud = line.severity >= WARN;
+    /// Levels are checked again, because they may hide in a field or a text that no query sees.
+    fn is_wanted(&self, line: &RawLog) -> bool {
         let is_in_window = (self.start_ms..self.end_ms).contains(&line.at_ms);
-        let is_enough = line.severity == 0 || line.severity >= self.checked.least;
-        (is_in_window && is_enough && is_loud == (volume == Volume::Loud)).then_some(line)
+        is_in_window && (line.severity == 0 || line.severity >= self.checked.least)
     }
 
-    fn ask(&self, volume: Volume, size: usize, after: Option<&Value>) -> Result<Value, Error> {
+    fn ask(&mut self, volume: Volume, size: usize, after: Option<&Value>) -> Result<Value, Error> {
         let Checked { config, base, index, .. } = self.checked;
         let url = format!("{base}/{index}/_search?ignore_unavailable=true&allow_no_indices=true");
         let request = Request::post_json(url, &self.question(volume, size, after));
         let request = request.auth(config.proof()).patience_ms(config.timeout_ms);
         let response = self.host.fetch(&request)?;
+        self.received += response.body.len();
         if !response.is_success() {
             return Err(self.refusal(&response));
         }
         let answer: Value = response.json().map_err(|_| self.no_elasticsearch())?;
-        if answer.pointer("/hits/hits").is_none() { Err(self.no_elasticsearch()) } else { Ok(answer) }
+        let is_answer = answer.pointer("/hits/hits").is_some_and(Value::is_array);
+        if is_answer { Ok(answer) } else { Err(self.no_elasticsearch()) }
     }
 
     fn question(&self, volume: Volume, size: usize, after: Option<&Value>) -> Value {
@@ -171,10 +227,14 @@ fn total_hits(answer: &Value) -> Option<u64> {
 fn partial(answer: &Value) -> Option<String> {
     let failed = answer.pointer("/_shards/failed").and_then(Value::as_u64).unwrap_or(0);
     if failed > 0 {
-        return Some(format!("Elasticsearch could not search {failed} shards, so log lines may be missing"));
+        let reasons = ["/_shards/failures/0/reason/reason", "/_shards/failures/0/reason/type"];
+        let reason = reasons.iter().find_map(|path| answer.pointer(path).and_then(Value::as_str));
+        let reason = reason.map(|reason| format!(" ({})", in_short(reason))).unwrap_or_default();
+        return Some(format!("Elasticsearch could not search {failed} shards{reason}, so log lines may be missing"));
     }
-    let timed_out = answer.get("timed_out").and_then(Value::as_bool).unwrap_or(false);
-    timed_out.then(|| "Elasticsearch ran out of time, so log lines may be missing".to_owned())
+    let is_partial =
+        ["timed_out", "terminated_early"].iter().any(|flag| answer.get(flag).and_then(Value::as_bool) == Some(true));
+    is_partial.then(|| "Elasticsearch ran out of time, so log lines may be missing".to_owned())
 }
 
 fn reason(response: &Response) -> String {
@@ -184,6 +244,12 @@ fn reason(response: &Response) -> String {
         causes.iter().find_map(|path| json.pointer(path).and_then(Value::as_str)).map(str::to_owned)
     });
     let said = said.unwrap_or_else(|| response.text().into_owned());
+    in_short(&said)
+}
+
+/// What the far side said, as part of a sentence.
+fn in_short(said: &str) -> String {
     let said: String = said.chars().take(300).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if said.trim().is_empty() { "it gives no reason".to_owned() } else { said.trim().trim_end_matches('.').to_owned() }
+    let said = said.trim().trim_end_matches('.');
+    if said.is_empty() { "it gives no reason".to_owned() } else { said.to_owned() }
 }
