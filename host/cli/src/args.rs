@@ -57,6 +57,19 @@ pub enum Format {
     Markdown,
 }
 
+/// How to print a diagnosis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people, at a terminal.
+    Text,
+    /// For programs; its schema is committed and only grows.
+    Json,
+    /// For tickets and chats.
+    Markdown,
+    /// One page with the signals behind the verdict, to open in a browser and to attach to a ticket.
+    Html,
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -178,8 +191,8 @@ pub struct DiagnoseArgs {
     #[arg(long, value_name = "EVERY", num_args = 0..=1, default_missing_value = "60s", value_parser = duration)]
     pub watch: Option<std::time::Duration>,
     /// How to print.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub format: ReportFormat,
 }
 
 /// Arguments of `run`.

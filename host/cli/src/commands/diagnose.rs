@@ -8,7 +8,7 @@ use lagdoctor_service::report;
 use lagdoctor_service::{Options, diagnose};
 use miette::Result;
 
-use crate::args::{DiagnoseArgs, Format};
+use crate::args::{DiagnoseArgs, ReportFormat};
 use crate::output::{self, Output};
 use crate::session::{self, Session};
 
@@ -35,9 +35,10 @@ async fn once(args: &DiagnoseArgs, session: &Session, output: &Output) -> Result
     let diagnosis = diagnose(&signals, &session.loaded.plugins, &options).await;
     let links = session.links();
     output.say(&match args.format {
-        Format::Text => report::text(&diagnosis, output.style()),
-        Format::Json => report::json(&diagnosis, &links, &session.envelope(began.elapsed())),
-        Format::Markdown => report::markdown(&diagnosis, &links),
+        ReportFormat::Text => report::text(&diagnosis, output.style()),
+        ReportFormat::Json => report::json(&diagnosis, &links, &session.envelope(began.elapsed())),
+        ReportFormat::Markdown => report::markdown(&diagnosis, &links),
+        ReportFormat::Html => report::html(&diagnosis, &signals, &links, &session.envelope(began.elapsed())),
     });
     let code = if diagnosis.verdict == Verdict::NoIncident { output::FINE } else { output::FOUND };
     Ok(output::exit(code))
