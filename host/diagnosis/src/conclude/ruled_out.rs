@@ -77,6 +77,7 @@ fn because(case: &Case<'_>, dismissal: &Dismissal) -> String {
         ("", None) => "the ranker set it aside and gave no reason".into(),
         (reason, None) => reason.to_owned(),
         ("", Some(seen)) => seen,
+        (reason, Some(seen)) if seen.contains(reason) => seen,
         (reason, Some(seen)) => format!("{reason} ({seen})"),
     }
 }
