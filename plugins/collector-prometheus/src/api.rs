@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::answer::{self, Remarks, Take};
 use crate::config::Config;
 use crate::dialect::any_known_metric;
+use crate::gap::Gap;
 use crate::grid::Grid;
 use crate::promql::{percent, seconds, selector};
 
@@ -31,9 +32,9 @@ pub(crate) struct Api<'a> {
 #[derive(Debug)]
 pub(crate) enum Trouble {
     /// This one question; others may fare better.
-    Question(String),
+    Question(Gap),
     /// The answer is larger than what the host lets through, even in parts.
-    TooLarge(String),
+    TooLarge(Gap),
     /// The far side, or the way to it.
     Source(Error),
 }
@@ -56,7 +57,7 @@ impl Api<'_> {
     }
 
     /// The metrics with samples in the window, of those that are known here. Adds what may be missing to the gaps.
-    pub(crate) fn known_metrics(&self, grid: &Grid, gaps: &mut Vec<String>) -> Result<BTreeSet<String>, Error> {
+    pub(crate) fn known_metrics(&self, grid: &Grid, gaps: &mut Vec<Gap>) -> Result<BTreeSet<String>, Error> {
         let name = format!("__name__=~\"{}\"", any_known_metric());
         let question = [
             ("match[]", selector("", &name, &self.config.matchers)),
@@ -67,7 +68,7 @@ impl Api<'_> {
         let what = "the names of its metrics";
         let as_error = |trouble| match trouble {
             Trouble::Source(error) => error,
-            Trouble::Question(message) | Trouble::TooLarge(message) => Error::new(code::UPSTREAM, message),
+            Trouble::Question(gap) | Trouble::TooLarge(gap) => Error::new(code::UPSTREAM, gap.into_statement()),
         };
         if !response.is_success() {
             return Err(as_error(self.refusal(what, &response)));
@@ -82,7 +83,7 @@ impl Api<'_> {
 
     /// All series of a selector on this grid, in as many requests as Prometheus and the host need: a series may come in
     /// several parts. Gives what may be missing.
-    pub(crate) fn range(&self, selector: &str, grid: &Grid, taker: &mut dyn Take) -> Result<Vec<String>, Trouble> {
+    pub(crate) fn range(&self, selector: &str, grid: &Grid, taker: &mut dyn Take) -> Result<Vec<Gap>, Trouble> {
         let mut gaps = Vec::new();
         let mut from = 0;
         while from < grid.points {
@@ -106,7 +107,7 @@ impl Api<'_> {
         from: usize,
         points: usize,
         taker: &mut dyn Take,
-        gaps: &mut Vec<String>,
+        gaps: &mut Vec<Gap>,
     ) -> Result<(), Trouble> {
         let question = [
             ("query", selector.to_owned()),
@@ -119,7 +120,8 @@ impl Api<'_> {
             Ok(response) => response,
             Err(error) if error.code == code::BAD_INPUT => {
                 let advice = "narrow it with `match`, or raise the limit on HTTP bodies";
-                return Err(Trouble::TooLarge(format!("{what} cannot be read: {}; {advice}", error.message)));
+                let statement = format!("{what} cannot be read: {}; {advice}", error.message);
+                return Err(Trouble::TooLarge(Gap::truncated(statement)));
             }
             Err(error) => return Err(Trouble::Source(error)),
         };
@@ -160,10 +162,9 @@ impl Api<'_> {
         if matches!(status, 499 | 503) && is_too_slow(response) {
             let advice =
                 "it is overloaded, or the question is too much: narrow it with `match`, or raise --query.timeout";
-            return Trouble::Question(format!(
-                "Prometheus at {url} was not done with {what} in time: {}; {advice}",
-                reason(response)
-            ));
+            let said = reason(response);
+            let statement = format!("Prometheus at {url} was not done with {what} in time: {said}; {advice}");
+            return Trouble::Question(Gap::unreachable(statement));
         }
         let said = format!("Prometheus at {url} answered {status} to the question for {what}: {}", reason(response));
         let error = |code: &str, advice: &str| Trouble::Source(Error::new(code, format!("{said}; {advice}")));
@@ -177,15 +178,20 @@ impl Api<'_> {
             404 => error(code::BAD_CONFIG, "is `url` right? It ends before `/api/v1`"),
             503 => error(code::UPSTREAM, "it is starting, or overloaded; try again in a minute"),
             502 | 504 => error(code::UPSTREAM, "the proxy before it gets no answer; is Prometheus up?"),
-            422 => Trouble::Question(format!("{said}; narrow it with `match`, or raise --query.max-samples")),
-            _ => Trouble::Question(said),
+            500.. => error(code::UPSTREAM, "look at its log"),
+            422 => {
+                let advice = "narrow it with `match`, or raise --query.max-samples";
+                Trouble::Question(Gap::malformed(format!("{said}; {advice}")))
+            }
+            _ => Trouble::Question(Gap::malformed(said)),
         }
     }
 
     /// What an error with a status of success means, which some proxies make of it.
     fn failed(&self, what: &str, said: &str) -> Trouble {
         let url = &self.config.url;
-        Trouble::Question(format!("Prometheus at {url} could not answer the question for {what}: {}", in_short(said)))
+        let statement = format!("Prometheus at {url} could not answer the question for {what}: {}", in_short(said));
+        Trouble::Question(Gap::malformed(statement))
     }
 
     fn no_prometheus(&self, what: &str, response: &Response) -> Error {
@@ -200,15 +206,14 @@ impl Api<'_> {
 }
 
 /// What may be missing from an answer, one sentence each.
-fn remarked(what: &str, remarks: &Remarks) -> Vec<String> {
-    let warnings = remarks.warnings.iter();
-    let mut gaps: Vec<String> =
-        warnings.map(|warning| format!("Prometheus warns about {what}: {}", in_short(warning))).collect();
+fn remarked(what: &str, remarks: &Remarks) -> Vec<Gap> {
+    let warned = |warning: &String| format!("Prometheus warns about {what}: {}", in_short(warning));
+    let mut gaps: Vec<Gap> = remarks.warnings.iter().map(warned).map(Gap::malformed).collect();
     if remarks.histograms > 0 {
         let count = remarks.histograms;
-        gaps.push(format!(
+        gaps.push(Gap::malformed(format!(
             "{count} series of {what} are native histograms, which are not read; let Prometheus scrape it as a classic one too"
-        ));
+        )));
     }
     gaps
 }

@@ -10,6 +10,7 @@ mod answer;
 mod api;
 mod config;
 mod dialect;
+mod gap;
 mod grid;
 mod plan;
 mod promql;
@@ -24,6 +25,7 @@ pub use config::{AuthKind, Config};
 
 use api::Api;
 use dialect::Source;
+use gap::Gap;
 use grid::Grid;
 use plan::Token;
 use reading::Reading;
@@ -75,10 +77,10 @@ impl Collector for PrometheusCollector {
         if !query.page.is_empty() {
             return Ok(reading.page(Token::parse(&query.page)?));
         }
-        let existing = api.known_metrics(&grid, &mut reading.page.gaps)?;
+        let existing = api.known_metrics(&grid, &mut reading.gaps)?;
         let sources = Source::readable(&existing, &self.config.dialects);
         if sources.is_empty() {
-            reading.page.gaps.push(self.nothing_known());
+            reading.gaps.push(Gap::malformed(self.nothing_known()));
         }
         Ok(reading.page(Token::first(sources)))
     }

@@ -1,5 +1,5 @@
 //! Queries in Prometheus's own language: those that are sent, which are plain selectors, and those that a person can
-//! paste to see the same as lagdoctor saw. Start at [`selector`] and [`shown`].
+//! paste to see the same as lagdoctor saw. Start at [`selector`] and [`Shown`].
 
 use crate::dialect::{Combine, Entry, Form, Keep};
 
@@ -10,47 +10,86 @@ pub(crate) fn selector(metric: &str, matchers: &str, more: &[String]) -> String 
     if all.is_empty() { metric.to_owned() } else { format!("{metric}{{{}}}", all.join(",")) }
 }
 
-/// The query that draws one series of a signal: its metrics with the labels that it ended up with.
-///
-/// `is_combined` says that several series of the source went into it; `step_ms` sets how far a rate looks back.
-pub(crate) fn shown(
-    entry: &Entry,
-    metrics: &(Vec<&'static str>, Vec<&'static str>),
-    labels: &[(String, String)],
-    is_combined: bool,
-    step_ms: i64,
-) -> String {
-    let matchers: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
-    let one = |metric: &str| selector(metric, entry.matchers, &matchers);
-    let rate = |metric: &str| format!("rate({}[{}])", one(metric), duration((4 * step_ms).max(60_000)));
-    let join = |inner: String, how: Combine| if is_combined { aggregated(entry, inner, how) } else { inner };
-    let rates = |metrics: &[&'static str]| {
-        let each: Vec<String> = metrics.iter().map(|metric| join(rate(metric), Combine::Sum)).collect();
-        if each.len() > 1 { format!("({})", each.join(" + ")) } else { each.concat() }
-    };
-    let first = metrics.0.first().copied().unwrap_or_default();
-    let query = match entry.form {
-        Form::Gauge(_) => join(one(first), entry.combine),
-        Form::Counter(_) => join(rate(first), Combine::Sum),
-        Form::Share(_) => join(rate(first), entry.combine),
-        Form::Ratio { .. } => format!("{} / {}", rates(&metrics.0), rates(&metrics.1)),
-    };
-    let query = if entry.scale == 1.0 { query } else { format!("{query} * {}", entry.scale) };
-    if entry.invert { format!("1 - {query}") } else { query }
+/// One series of a signal, as it is drawn again for a person.
+pub(crate) struct Shown<'a> {
+    pub(crate) entry: &'a Entry,
+    /// The labels that it ended up with.
+    pub(crate) labels: &'a [(String, String)],
+    /// Those that the operator added to every selector.
+    pub(crate) matchers: &'a [String],
+    /// Several series of the source went into it.
+    pub(crate) is_combined: bool,
+    /// Some of their values say that nothing is known, which must not count in a sum.
+    pub(crate) has_unknown: bool,
+    /// Sets how far a rate looks back.
+    pub(crate) step_ms: i64,
 }
 
-fn aggregated(entry: &Entry, inner: String, how: Combine) -> String {
-    let operator = match how {
-        Combine::Sum => "sum",
-        Combine::Max => "max",
-        Combine::Min => "min",
-        Combine::Mean => "avg",
-    };
-    match entry.keep {
-        Keep::All => inner,
-        Keep::Without(labels) => format!("{operator} without ({}) ({inner})", labels.join(", ")),
-        Keep::By(labels) => format!("{operator} by ({}) ({inner})", labels.join(", ")),
+impl Shown<'_> {
+    /// The query that draws it, from the metrics above the line and below.
+    pub(crate) fn query(&self, metrics: &(Vec<&'static str>, Vec<&'static str>)) -> String {
+        let entry = self.entry;
+        let first = metrics.0.first().copied().unwrap_or_default();
+        let query = match entry.form {
+            Form::Gauge(_) => self.combined(self.known(self.selector(first)), entry.combine),
+            Form::Counter(_) => self.combined(self.rate(first), Combine::Sum),
+            Form::Share(_) => self.combined(self.rate(first), entry.combine),
+            Form::Ratio { .. } => format!("{} / {}", self.rates(&metrics.0), self.rates(&metrics.1)),
+        };
+        let query = if entry.scale == 1.0 { query } else { format!("{query} * {}", entry.scale) };
+        if entry.invert { format!("1 - {query}") } else { query }
     }
+
+    fn selector(&self, metric: &str) -> String {
+        let own = self.labels.iter().map(|(name, value)| format!("{}=\"{}\"", quoted(name), escaped(value)));
+        // A matcher on a label that is still there says no more than the label itself.
+        let is_said = |matcher: &&String| {
+            let name_end = matcher.find(['=', '!']).unwrap_or(matcher.len());
+            self.labels.iter().any(|(name, _)| *name == matcher[..name_end])
+        };
+        let more = self.matchers.iter().filter(|matcher| !is_said(matcher)).cloned();
+        selector(metric, self.entry.matchers, &own.chain(more).collect::<Vec<_>>())
+    }
+
+    /// Without the values that say that nothing is known.
+    fn known(&self, selector: String) -> String {
+        if !self.is_combined || !self.has_unknown {
+            return selector;
+        }
+        self.entry.unknown.iter().fold(selector, |known, value| format!("{known} != {value}"))
+    }
+
+    fn rate(&self, metric: &str) -> String {
+        format!("rate({}[{}])", self.selector(metric), duration((4 * self.step_ms).max(60_000)))
+    }
+
+    fn rates(&self, metrics: &[&'static str]) -> String {
+        let each: Vec<String> = metrics.iter().map(|metric| self.combined(self.rate(metric), Combine::Sum)).collect();
+        if each.len() > 1 { format!("({})", each.join(" + ")) } else { each.concat() }
+    }
+
+    fn combined(&self, inner: String, how: Combine) -> String {
+        if !self.is_combined {
+            return inner;
+        }
+        let operator = match how {
+            Combine::Sum => "sum",
+            Combine::Max => "max",
+            Combine::Min => "min",
+            Combine::Mean => "avg",
+        };
+        match self.entry.keep {
+            Keep::All => inner,
+            Keep::Without(labels) => format!("{operator} without ({}) ({inner})", labels.join(", ")),
+            Keep::By(labels) => format!("{operator} by ({}) ({inner})", labels.join(", ")),
+        }
+    }
+}
+
+/// The name of a label; Prometheus allows others than its own since it reads those of OpenTelemetry.
+fn quoted(name: &str) -> String {
+    let is_plain = |(place, c): (usize, char)| c == '_' || c.is_ascii_alphabetic() || (place > 0 && c.is_ascii_digit());
+    if name.char_indices().all(is_plain) { name.to_owned() } else { format!("\"{}\"", escaped(name)) }
 }
 
 /// The inside of a text literal.
@@ -99,10 +138,18 @@ mod tests {
     use crate::dialect::Source;
 
     fn check(metrics: &[&str], labels: &[(&str, &str)], is_combined: bool, expected: &str) {
+        check_with(&[], metrics, labels, is_combined, expected);
+    }
+
+    fn check_with(matchers: &[&str], metrics: &[&str], labels: &[(&str, &str)], is_combined: bool, expected: &str) {
         let existing: BTreeSet<String> = metrics.iter().map(|metric| (*metric).to_owned()).collect();
         let source = Source::readable(&existing, &[])[0];
         let labels: Vec<_> = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        assert_eq!(shown(source.entry, &source.metrics(), &labels, is_combined, 15_000), expected);
+        let has_unknown = metrics == ["jvm_memory_max_bytes"];
+        let matchers: Vec<String> = matchers.iter().map(|matcher| (*matcher).to_owned()).collect();
+        let (labels, matchers) = (labels.as_slice(), matchers.as_slice());
+        let shown = Shown { entry: source.entry, labels, matchers, is_combined, has_unknown, step_ms: 15_000 };
+        assert_eq!(shown.query(&source.metrics()), expected);
     }
 
     #[test]
@@ -135,6 +182,37 @@ mod tests {
             &[("instance", "h7")],
             true,
             "1 - avg without (cpu, mode) (rate(node_cpu_seconds_total{mode=\"idle\",instance=\"h7\"}[1m]))",
+        );
+    }
+
+    #[test]
+    fn what_is_unknown_does_not_count_in_a_sum() {
+        check(
+            &["jvm_memory_max_bytes"],
+            &[("instance", "a:80")],
+            true,
+            "sum without (id, area) (jvm_memory_max_bytes{area=\"heap\",instance=\"a:80\"} != -1)",
+        );
+    }
+
+    #[test]
+    fn the_operators_matchers_stay_where_no_label_says_the_same() {
+        check_with(
+            &["env=\"prod\"", "instance=~\"a.*\""],
+            &["mysql_up"],
+            &[("instance", "a:80")],
+            false,
+            "mysql_up{instance=\"a:80\",env=\"prod\"}",
+        );
+    }
+
+    #[test]
+    fn names_that_prometheus_would_not_read_are_quoted() {
+        check(
+            &["mysql_up"],
+            &[("host.name", "h7"), ("_a1", "x"), ("9", "y")],
+            false,
+            "mysql_up{\"host.name\"=\"h7\",_a1=\"x\",\"9\"=\"y\"}",
         );
     }
 

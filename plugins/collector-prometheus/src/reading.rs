@@ -9,6 +9,7 @@ use lagdoctor_sdk::{Error, Page, RawSeries};
 use crate::answer::{Labels, Point, Take};
 use crate::api::{Api, Trouble, may_pass};
 use crate::dialect::{Form, Source};
+use crate::gap::Gap;
 use crate::grid::{Grid, Series};
 use crate::plan::{Shard, Token, fingerprint};
 use crate::promql;
@@ -34,8 +35,9 @@ pub(crate) struct Reading<'a> {
     since_ms: i64,
     /// How many points of a series the surest source of the signal gives in one answer; 0 when that is not known.
     points: usize,
-    /// The page so far.
-    pub(crate) page: Page,
+    /// The page so far, but for its gaps.
+    page: Page,
+    pub(crate) gaps: Vec<Gap>,
 }
 
 /// What became of one shard of one signal.
@@ -53,12 +55,18 @@ enum Outcome {
 impl<'a> Reading<'a> {
     /// An empty page. `since_ms` is the first moment that is wanted.
     pub(crate) fn new(api: &'a Api<'a>, grid: Grid, since_ms: i64) -> Self {
-        Self { api, grid, since_ms, points: 0, page: Page::empty() }
+        Self { api, grid, since_ms, points: 0, page: Page::empty(), gaps: vec![] }
     }
 
     /// Reads as much as fits on a page. A far side that fails in passing is asked once more, for the next signal, and on
     /// the next page if this one has used some of its time; what is still to be read when it fails again is named.
     pub(crate) fn page(mut self, token: Token) -> Page {
+        self.read(token);
+        self.gaps.into_iter().for_each(|gap| gap.put(&mut self.page));
+        self.page
+    }
+
+    fn read(&mut self, token: Token) {
         let Token { mut shard, points, sources } = token;
         self.points = points;
         let mut rest = sources.as_slice();
@@ -76,7 +84,7 @@ impl<'a> Reading<'a> {
             if !matches!(outcome, Outcome::Failed(_))
                 && let Some((signal, error)) = failed.take()
             {
-                self.page.gaps.push(unread(&[signal], &error));
+                self.name(unread(&[signal], &error));
             }
             let next = match outcome {
                 Outcome::Done(read) => read.next(),
@@ -96,8 +104,8 @@ impl<'a> Reading<'a> {
                 Outcome::Failed(error) => {
                     let before = failed.take().map(|(signal, _)| signal);
                     let all = before.into_iter().chain(rest.iter().map(|source| source.entry.signal));
-                    self.page.gaps.push(unread(&all.collect::<Vec<_>>(), &error));
-                    return self.page;
+                    self.name(unread(&all.collect::<Vec<_>>(), &error));
+                    return;
                 }
             };
             (shard, rest) = match next {
@@ -109,14 +117,20 @@ impl<'a> Reading<'a> {
             };
         }
         if let Some((signal, error)) = failed {
-            self.page.gaps.push(unread(&[signal], &error));
+            self.name(unread(&[signal], &error));
         }
-        self.page
     }
 
     /// Where to go on.
     fn token(&self, shard: Shard, rest: &[Source]) -> String {
         Token { shard, points: self.points, sources: rest.to_vec() }.to_string()
+    }
+
+    /// Names a gap, once: every shard of a signal may be warned about alike.
+    fn name(&mut self, gap: Gap) {
+        if !self.gaps.contains(&gap) {
+            self.gaps.push(gap);
+        }
     }
 
     fn is_full(&self) -> bool {
@@ -154,22 +168,17 @@ impl<'a> Reading<'a> {
                 }
             }
         }
-        for gap in gaps {
-            // Every shard of a signal may be warned about alike.
-            if !self.page.gaps.contains(&gap) {
-                self.page.gaps.push(gap);
-            }
-        }
+        gaps.into_iter().for_each(|gap| self.name(gap));
         if held.is_too_much {
-            self.page.gaps.push(too_much(sources));
+            self.name(too_much(sources));
             return Outcome::Dropped;
         }
         let shard = held.shard;
-        self.page.series.extend(held.shaped(grid, wider, self.since_ms));
+        self.page.series.extend(held.shaped(grid, wider, self.since_ms, &self.api.config.matchers));
         failed.map_or(Outcome::Done(shard), Outcome::Failed)
     }
 
-    fn source(&self, source: &Source, grid: &Grid, held: &mut Held, gaps: &mut Vec<String>) -> Result<(), Trouble> {
+    fn source(&self, source: &Source, grid: &Grid, held: &mut Held, gaps: &mut Vec<Gap>) -> Result<(), Trouble> {
         let (above, below) = source.metrics();
         for (metric, is_above) in above.iter().map(|metric| (metric, true)).chain(below.iter().map(|one| (one, false)))
         {
@@ -187,18 +196,19 @@ impl<'a> Reading<'a> {
 }
 
 /// One sentence about what was not read when the far side failed.
-fn unread(signals: &[&str], error: &Error) -> String {
+fn unread(signals: &[&str], error: &Error) -> Gap {
     let mut signals = signals.to_vec();
     signals.dedup();
     let named = signals.iter().take(5).copied().collect::<Vec<_>>().join(", ");
     let more = signals.len().saturating_sub(5);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("not read: {named}{more}, because {}", error.message)
+    Gap::of(error, format!("not read: {named}{more}, because {}", error.message))
 }
 
-fn too_much(sources: &[Source]) -> String {
+fn too_much(sources: &[Source]) -> Gap {
     let signal = sources.first().map_or("", |source| source.entry.signal);
-    format!("not read: {signal}, because it has too many series; narrow it with `match`, or the window")
+    let advice = "narrow it with `match`, or the window";
+    Gap::truncated(format!("not read: {signal}, because it has too many series; {advice}"))
 }
 
 /// A shard of one signal while it is read.
@@ -256,7 +266,7 @@ impl Held {
     }
 
     /// The series of the signal.
-    fn shaped(self, grid: Grid, wider: Grid, since_ms: i64) -> Vec<RawSeries> {
+    fn shaped(self, grid: Grid, wider: Grid, since_ms: i64, matchers: &[String]) -> Vec<RawSeries> {
         let mut claims = Claims::default();
         let mut metrics = self.metrics.into_iter().peekable();
         while let Some(first) = metrics.next() {
@@ -278,7 +288,7 @@ impl Held {
                 add(metric);
             }
             let grid = if matches!(source.entry.form, Form::Gauge(_)) { grid } else { wider };
-            claims.add(shape(&source, &read, &grid, since_ms), elsewhere);
+            claims.add(shape(&source, &read, &grid, since_ms, matchers), elsewhere);
         }
         claims.series
     }

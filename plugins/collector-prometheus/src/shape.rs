@@ -21,8 +21,8 @@ pub(crate) struct Read {
 type Groups<'s> = BTreeMap<Labels, Vec<&'s Series>>;
 
 /// The series of a signal; only those with a reading at or after `since_ms`, before which there is nothing but what
-/// growth needs.
-pub(crate) fn shape(source: &Source, read: &Read, grid: &Grid, since_ms: i64) -> Vec<RawSeries> {
+/// growth needs. `matchers` are those that the operator added.
+pub(crate) fn shape(source: &Source, read: &Read, grid: &Grid, since_ms: i64, matchers: &[String]) -> Vec<RawSeries> {
     let entry = source.entry;
     let above = groups(entry, &read.above);
     let below = groups(entry, &read.below);
@@ -44,8 +44,12 @@ pub(crate) fn shape(source: &Source, read: &Read, grid: &Grid, since_ms: i64) ->
         if values.is_empty() {
             continue;
         }
-        let is_combined = series.len() > source.metrics().0.len();
-        let query = promql::shown(entry, &source.metrics(), labels, is_combined, grid.step_ms);
+        let metrics = source.metrics();
+        let more_below = below.get(labels).is_some_and(|below| below.len() > metrics.1.len());
+        let is_combined = series.len() > metrics.0.len() || more_below;
+        let has_unknown = series.iter().flat_map(|one| &one.values).any(|value| entry.unknown.contains(value));
+        let shown = promql::Shown { entry, labels, matchers, is_combined, has_unknown, step_ms: grid.step_ms };
+        let query = shown.query(&metrics);
         let attributes = renamed(source.dialect, labels);
         let (signal, temporality) = (entry.signal.to_owned(), temporality.to_owned());
         shaped.push(RawSeries { signal, attributes, temporality, times_ms, values, query, ext: vec![] });

@@ -227,6 +227,7 @@ fn memory_pools_add_up_and_those_without_a_limit_are_left_out() {
     ]);
     assert_eq!(first_readings(&page, "jvm.memory.limit", 1), [(0, 4.0e9)]);
     assert_eq!(page.series[0].attributes, [("instance".to_owned(), "a:80".to_owned())]);
+    assert!(page.series[0].query.contains("} != -1)"), "{}", page.series[0].query);
 }
 
 #[test]

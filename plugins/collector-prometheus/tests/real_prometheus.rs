@@ -2,6 +2,7 @@
 //! scrape. Skipped where Prometheus is not installed.
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -173,6 +174,16 @@ fn pipeline() -> String {
     );
     metric(
         &mut text,
+        "jvm_memory_max_bytes",
+        "gauge",
+        &[
+            (r#"jvm_memory_max_bytes{instance="fulfilment-0:8080",area="heap",id="Eden"}"#, &|_| Some(-1.0)),
+            (r#"jvm_memory_max_bytes{instance="fulfilment-0:8080",area="heap",id="Survivor"}"#, &|_| Some(-1.0)),
+            (r#"jvm_memory_max_bytes{instance="fulfilment-0:8080",area="heap",id="Old"}"#, &|_| Some(40.0)),
+        ],
+    );
+    metric(
+        &mut text,
         "node_cpu_seconds",
         "counter",
         &[
@@ -196,10 +207,13 @@ fn pipeline() -> String {
     text + "# EOF\n"
 }
 
-/// All pages as one.
 fn collect(prometheus: &Prometheus, max_points: u32) -> Page {
-    let config = format!(r#"{{"url": "http://prometheus:9090", "max_points": {max_points}}}"#);
-    let collector = PrometheusCollector::from_json(&config).unwrap();
+    collect_from(prometheus, &format!(r#"{{"url": "http://prometheus:9090", "max_points": {max_points}}}"#))
+}
+
+/// All pages as one.
+fn collect_from(prometheus: &dyn Host, config: &str) -> Page {
+    let collector = PrometheusCollector::from_json(config).unwrap();
     let (start_ms, end_ms, step_ms) = (START_S * 1000, END_S * 1000, SCRAPE_S * 1000);
     let mut query = Query { start_ms, end_ms, step_ms, targets: vec![], page: String::new(), ext: vec![] };
     let mut all = collector.collect(prometheus, &query).unwrap();
@@ -253,6 +267,7 @@ fn what_a_real_prometheus_holds_is_read_as_it_happened() {
     close(at(overhead, HALF + 1), 0.0);
 
     close(at(only(&page, "jvm.memory.used"), 7), 3e6);
+    close(at(only(&page, "jvm.memory.limit"), 7), 40.0);
     close(at(only(&page, "system.cpu.utilization"), 7), 0.7);
     close(at(only(&page, "cache.hit_ratio"), 7), 0.9);
 
@@ -281,5 +296,79 @@ fn check_queries(prometheus: &Prometheus, page: &Page) {
             let seen = series.values[series.values.len() - 1];
             assert!((value - seen).abs() <= 0.01 * seen.abs(), "{}: {value} is not {seen}", series.query);
         }
+    }
+}
+
+/// Names in the lists of `dialects.toml` under these keys, of one dialect.
+fn names(dialect: &toml::Table, keys: &[&str]) -> Vec<String> {
+    let entries = dialect["entry"].as_array().unwrap();
+    let fields = entries.iter().flat_map(|entry| keys.iter().filter_map(move |key| entry.get(key)));
+    let mut names = Vec::new();
+    for field in fields {
+        match field {
+            toml::Value::String(name) => names.push(name.clone()),
+            other => names.extend(other.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned())),
+        }
+    }
+    names
+}
+
+/// A far side that has every metric of a dialect, each in two series that differ in all labels that are taken away.
+struct All {
+    metrics: Vec<String>,
+    labels: Vec<String>,
+}
+
+impl Host for All {
+    fn now_ms(&self) -> i64 {
+        END_S * 1000
+    }
+
+    fn fetch(&self, request: &Request) -> Result<Response, Error> {
+        let data = if request.url.contains("__name__/values") {
+            json::to_value(&self.metrics).unwrap()
+        } else {
+            let times = || (START_S..=END_S).step_by(usize::try_from(SCRAPE_S).unwrap());
+            let row = |number: i64| {
+                let mut metric: json::Map<String, Value> =
+                    self.labels.iter().map(|label| (label.clone(), number.to_string().into())).collect();
+                metric.insert("instance".into(), "a:80".into());
+                let values: Vec<Value> =
+                    times().map(|at| json::json!([at, ((at - START_S) * number - 1).to_string()])).collect();
+                json::json!({"metric": metric, "values": values})
+            };
+            json::json!({"resultType": "matrix", "result": [row(0), row(1), row(2)]})
+        };
+        let body = json::json!({"status": "success", "data": data}).to_string().into_bytes();
+        Ok(Response { status: 200, headers: vec![], body, ext: vec![] })
+    }
+}
+
+#[test]
+fn prometheus_reads_every_query_that_is_shown_of_any_dialect() {
+    if !is_installed("prometheus") || !is_installed("promtool") {
+        eprintln!("skipped: needs prometheus and promtool (Debian: apt-get install prometheus)");
+        return;
+    }
+    let prometheus = prometheus("queries", &pipeline());
+    let table: toml::Table = toml::from_str(lagdoctor_wit::DIALECTS).unwrap();
+    let mut queries = BTreeSet::new();
+    for dialect in table["dialect"].as_array().unwrap() {
+        let dialect = dialect.as_table().unwrap();
+        let all = names(dialect, &["metric", "sum", "count", "part", "whole"]);
+        let coarse: Vec<String> = names(dialect, &["unless"]);
+        // What is read only where something finer is missing is asked for without it.
+        for finer in [true, false] {
+            let metrics = all.iter().filter(|name| finer || !coarse.contains(name)).cloned().collect();
+            let host = All { metrics, labels: names(dialect, &["without", "by"]) };
+            let config = json::json!({"url": "http://prometheus:9090", "dialects": [dialect["name"].as_str()]});
+            queries.extend(collect_from(&host, &config.to_string()).series.into_iter().map(|series| series.query));
+        }
+    }
+    assert!(queries.len() > 100, "only {} queries", queries.len());
+    for query in queries {
+        let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let (status, body) = get(prometheus.port, &format!("/api/v1/query?query={encoded}&time={END_S}")).unwrap();
+        assert_eq!(status, 200, "{query}: {}", String::from_utf8_lossy(&body));
     }
 }

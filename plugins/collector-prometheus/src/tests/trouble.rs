@@ -158,6 +158,23 @@ fn a_question_that_takes_prometheus_too_long_is_a_gap_and_the_others_are_asked()
 }
 
 #[test]
+fn each_gap_says_why_it_is_one() {
+    for (status, body, cause) in [
+        (401, "", "refused"),
+        (429, "", "refused"),
+        (503, "", "unreachable"),
+        (500, "", "unreachable"),
+        (422, r#"{"error":"too many samples"}"#, "malformed"),
+        (503, r#"{"errorType":"timeout","error":"too slow"}"#, "unreachable"),
+    ] {
+        let page = check_trouble(status, body);
+        let places: Vec<String> = (0..page.gaps.len()).map(|place| format!("gap-cause-{place}")).collect();
+        let expected: Vec<(String, String)> = places.into_iter().map(|place| (place, cause.to_owned())).collect();
+        assert_eq!(page.ext, expected, "{status} {body}");
+    }
+}
+
+#[test]
 fn names_that_may_be_missing_are_a_gap() {
     let names = r#"{"status":"success","data":["mysql_up"],"warnings":["store-2 is unavailable"]}"#;
     let host = FakeHost::answering(vec![(200, names), (200, ONE)]);
