@@ -299,21 +299,23 @@ fn check_queries(prometheus: &Prometheus, page: &Page) {
     }
 }
 
-/// Names in the lists of `dialects.toml` under these keys, of one dialect.
-fn names(dialect: &toml::Table, keys: &[&str]) -> Vec<String> {
-    let entries = dialect["entry"].as_array().unwrap();
-    let fields = entries.iter().flat_map(|entry| keys.iter().filter_map(move |key| entry.get(key)));
-    let mut names = Vec::new();
-    for field in fields {
-        match field {
-            toml::Value::String(name) => names.push(name.clone()),
-            other => names.extend(other.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned())),
-        }
-    }
-    names
+/// Names in a field of `dialects.toml`: a list, one name, or nothing.
+fn list(field: Option<&toml::Value>) -> Vec<String> {
+    let names = match field {
+        Some(toml::Value::Array(names)) => names.as_slice(),
+        Some(name) => std::slice::from_ref(name),
+        None => &[],
+    };
+    names.iter().map(|name| name.as_str().unwrap().to_owned()).collect()
 }
 
-/// A far side that has every metric of a dialect, each in two series that differ in all labels that are taken away.
+/// All names in these fields of one dialect.
+fn names(dialect: &toml::Table, fields: &[&str]) -> Vec<String> {
+    let entries = dialect["entry"].as_array().unwrap().iter();
+    entries.flat_map(|entry| fields.iter().flat_map(|field| list(entry.get(field)))).collect()
+}
+
+/// A far side that has every metric of a dialect, each in three series that differ in these labels.
 struct All {
     metrics: Vec<String>,
     labels: Vec<String>,
@@ -358,14 +360,23 @@ fn prometheus_reads_every_query_that_is_shown_of_any_dialect() {
         let all = names(dialect, &["metric", "sum", "count", "part", "whole"]);
         let coarse: Vec<String> = names(dialect, &["unless"]);
         // What is read only where something finer is missing is asked for without it.
-        for finer in [true, false] {
-            let metrics = all.iter().filter(|name| finer || !coarse.contains(name)).cloned().collect();
-            let host = All { metrics, labels: names(dialect, &["without", "by"]) };
+        let metrics = [&all, &all.iter().filter(|name| !coarse.contains(name)).cloned().collect()];
+        // Series that differ only in labels that an entry takes away, or does not keep, become one.
+        let entries = dialect["entry"].as_array().unwrap().iter();
+        let mut taken: BTreeSet<Vec<String>> = entries.map(|entry| list(entry.get("without"))).collect();
+        taken.insert(vec!["other".to_owned()]);
+        for (metrics, labels) in
+            metrics.into_iter().flat_map(|metrics| taken.iter().map(move |labels| (metrics, labels)))
+        {
+            let host = All { metrics: metrics.clone(), labels: labels.clone() };
             let config = json::json!({"url": "http://prometheus:9090", "dialects": [dialect["name"].as_str()]});
             queries.extend(collect_from(&host, &config.to_string()).series.into_iter().map(|series| series.query));
         }
     }
-    assert!(queries.len() > 100, "only {} queries", queries.len());
+    assert!(queries.len() > 200, "only {} queries", queries.len());
+    for operator in ["sum without", "max without", "avg without", "max by", " / (", " != -1)", "1 - ", " * "] {
+        assert!(queries.iter().any(|query| query.contains(operator)), "no query with `{operator}`");
+    }
     for query in queries {
         let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let (status, body) = get(prometheus.port, &format!("/api/v1/query?query={encoded}&time={END_S}")).unwrap();
