@@ -168,6 +168,15 @@ impl Config {
         Ok(Checked { config: self, base, index, least })
     }
 
+    /// How many lines are for this part of the window; those of all parts make up `max_lines`.
+    pub(crate) fn share(&self, part: i64, parts: i64) -> usize {
+        let until = |part: i64| {
+            let most = i64::try_from(self.max_lines).unwrap_or(i64::MAX);
+            usize::try_from(most.saturating_mul(part) / parts.max(1)).unwrap_or(0)
+        };
+        until(part + 1).saturating_sub(until(part))
+    }
+
     /// The proof of who is asking, by the name of its secret.
     pub(crate) fn proof(&self) -> Option<Auth> {
         let secret = self.secret.as_deref()?;
@@ -199,6 +208,14 @@ mod tests {
         ] {
             let checked = check(json).unwrap();
             assert_eq!((checked.base.as_str(), checked.index.as_str()), (base, index), "{json}");
+        }
+    }
+
+    #[test]
+    fn shares_make_up_the_whole() {
+        for max_lines in [1, 5, 6, 600, 10_000, 20_000] {
+            let config = check(&format!(r#"{{"url": "http://es", "max_lines": {max_lines}}}"#)).unwrap().config;
+            assert_eq!((0..6).map(|part| config.share(part, 6)).sum::<usize>(), max_lines);
         }
     }
 

@@ -58,7 +58,7 @@ impl Collector for ElasticsearchCollector {
         let token = Token::parse(&query.page, parts)?;
         let (part, spare) = (token.part, token.spare);
         let (start_ms, end_ms) = (query.start_ms + length * part / parts, query.start_ms + length * (part + 1) / parts);
-        let share = self.checked.config.max_lines.div_ceil(usize::try_from(parts).unwrap_or(1)) + spare;
+        let share = self.checked.config.share(part, parts) + spare;
 
         let mut search = Search::new(host, &self.checked, start_ms, end_ms);
         let loud = search.lines(Volume::Loud, share);
