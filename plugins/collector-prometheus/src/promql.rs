@@ -42,6 +42,7 @@ impl Shown<'_> {
 
     fn selector(&self, metric: &str) -> String {
         let own = self.labels.iter().map(|(name, value)| format!("{}=\"{}\"", quoted(name), escaped(value)));
+        let own = own.filter(|matcher| !self.entry.matchers.split(',').any(|said| said.trim() == matcher));
         // A matcher on a label that is still there says no more than the label itself.
         let is_said = |matcher: &&String| {
             let name_end = matcher.find(['=', '!']).unwrap_or(matcher.len());

@@ -46,15 +46,34 @@ pub(crate) fn shape(source: &Source, read: &Read, grid: &Grid, since_ms: i64, ma
         }
         let metrics = source.metrics();
         let more_below = below.get(labels).is_some_and(|below| below.len() > metrics.1.len());
-        let is_combined = series.len() > metrics.0.len() || more_below;
-        let has_unknown = series.iter().flat_map(|one| &one.values).any(|value| entry.unknown.contains(value));
-        let shown = promql::Shown { entry, labels, matchers, is_combined, has_unknown, step_ms: grid.step_ms };
+        let said: Vec<&&Series> = series.iter().filter(|one| says_something(entry, one)).collect();
+        let shown = promql::Shown {
+            entry,
+            labels,
+            matchers,
+            is_combined: series.len() > metrics.0.len() || more_below,
+            has_unknown: said.iter().flat_map(|one| &one.values).any(|value| entry.unknown.contains(value))
+                || said.len() < series.len(),
+            step_ms: grid.step_ms,
+        };
+        // Where only one of several said anything, it is drawn itself.
+        let shown = match said.as_slice() {
+            [only] if shown.is_combined && matches!(entry.form, Form::Gauge(_)) => {
+                promql::Shown { labels: &only.labels, is_combined: false, ..shown }
+            }
+            _ => shown,
+        };
         let query = shown.query(&metrics);
         let attributes = renamed(source.dialect, labels);
         let (signal, temporality) = (entry.signal.to_owned(), temporality.to_owned());
         shaped.push(RawSeries { signal, attributes, temporality, times_ms, values, query, ext: vec![] });
     }
     shaped
+}
+
+/// Whether any of its values is known.
+fn says_something(entry: &Entry, series: &Series) -> bool {
+    series.values.iter().any(|value| !value.is_nan() && !entry.unknown.contains(value))
 }
 
 fn groups<'s>(entry: &Entry, series: &'s [Series]) -> Groups<'s> {

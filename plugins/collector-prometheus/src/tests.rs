@@ -227,7 +227,22 @@ fn memory_pools_add_up_and_those_without_a_limit_are_left_out() {
     ]);
     assert_eq!(first_readings(&page, "jvm.memory.limit", 1), [(0, 4.0e9)]);
     assert_eq!(page.series[0].attributes, [("instance".to_owned(), "a:80".to_owned())]);
-    assert!(page.series[0].query.contains("} != -1)"), "{}", page.series[0].query);
+    assert_eq!(page.series[0].query, "jvm_memory_max_bytes{area=\"heap\",id=\"G1 Old Gen\",instance=\"a:80\"}");
+}
+
+#[test]
+fn a_sum_of_parts_of_which_some_are_unknown_is_shown_without_those() {
+    const EDEN: &[(&str, &str)] = &[("instance", "a:80"), ("area", "heap"), ("id", "Eden")];
+    const OLD: &[(&str, &str)] = &[("instance", "a:80"), ("area", "heap"), ("id", "Old")];
+    const MORE: &[(&str, &str)] = &[("instance", "a:80"), ("area", "heap"), ("id", "More")];
+    let page = collect(vec![
+        Fake { metric: "jvm_memory_max_bytes", labels: EDEN, value: |_| Some("-1") },
+        Fake { metric: "jvm_memory_max_bytes", labels: OLD, value: |_| Some("40") },
+        Fake { metric: "jvm_memory_max_bytes", labels: MORE, value: |_| Some("2") },
+    ]);
+    assert_eq!(first_readings(&page, "jvm.memory.limit", 1), [(0, 42.0)]);
+    let query = "sum without (id, area) (jvm_memory_max_bytes{area=\"heap\",instance=\"a:80\"} != -1)";
+    assert_eq!(page.series[0].query, query);
 }
 
 #[test]
