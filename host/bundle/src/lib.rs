@@ -18,7 +18,7 @@ mod write;
 pub use header::{KnownSymptom, Meta};
 pub use read::{BundleError, Recorded, read};
 pub use truth::{Alternative, Root, Truth, TruthError};
-pub use write::{WriteError, write};
+pub use write::{WriteError, topology_json, write};
 
 /// The version of the format that this crate reads and writes: `schema` of `bundle.toml`.
 pub const SCHEMA: u32 = 1;

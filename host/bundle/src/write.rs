@@ -148,6 +148,14 @@ fn stranger(dir: &Path) -> Result<Option<String>, WriteError> {
     Ok(names.into_iter().find(|name| !is_bundle || !files::ALL.contains(&name.as_str())))
 }
 
+/// A topology as a bundle's `topology.json` holds it, which is also what `--topology` reads.
+pub fn topology_json(known: &lagdoctor_model::Topology) -> String {
+    let mut out = vec![];
+    // Memory does not fail to be written to, and nodes and edges are plain words.
+    let _ = topology(&mut out, known.nodes(), known.edges());
+    String::from_utf8(out).unwrap_or_default()
+}
+
 /// `{"nodes": […], "edges": […]}`, one entry a line, so that two topologies can be compared by eye.
 fn topology<'a>(
     out: &mut dyn Write,

@@ -124,9 +124,9 @@ pub struct SourceArgs {
     /// Who depends on whom: TOML or JSON.
     #[arg(long, value_name = "FILE")]
     pub topology: Option<PathBuf>,
-    /// Name of the cluster in reports.
-    #[arg(long, value_name = "NAME", default_value = "kafka")]
-    pub cluster: String,
+    /// What reports call the cluster (default: kafka); with -c, which cluster to look at.
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
 }
 
 /// From when to when.
@@ -219,12 +219,14 @@ pub struct SimulateArgs {
     /// Write a bundle here, and its truth beside it in DIR.truth.toml.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Answer the Prometheus and Elasticsearch APIs here, and run an in-process Kafka.
+    /// Answer the Prometheus and Elasticsearch APIs here, and run an in-process Kafka. The scenario's hour ends now, and
+    /// goes on in real time.
     #[arg(long, value_name = "ADDR")]
     pub serve: Option<SocketAddr>,
-    /// With --serve: how many simulated seconds pass in one. Default: start at the end of the incident and go on in real time.
-    #[arg(long, value_name = "FACTOR", requires = "serve", default_value_t = 1.0)]
-    pub speed: f64,
+    /// With --serve: play the incident from its start, so many times as fast as life, until it has caught up with the
+    /// clock. Default: it has just happened.
+    #[arg(long, value_name = "FACTOR", requires = "serve")]
+    pub speed: Option<f64>,
     /// List the built-in scenarios.
     #[arg(long)]
     pub list: bool,

@@ -124,6 +124,24 @@ pub async fn load(host: &Host, sources: &Sources, bundled: &[Bundled<'_>]) -> Re
     sorted(bound)
 }
 
+/// Loads and binds the collectors that `sources` name and nothing else, for what reads and does not judge.
+///
+/// # Errors
+/// As [`load`].
+pub async fn collectors(host: &Host, sources: &Sources, bundled: &[Bundled<'_>]) -> Result<Vec<Bound>, PluginError> {
+    let secrets: Arc<dyn Secrets> = Arc::new(sources.secrets.clone());
+    let may_collect =
+        |section: &&PluginSection| section.name.as_deref().is_none_or(|name| name.starts_with("collector-"));
+    let mut bound = vec![];
+    for section in sources.plugins.iter().filter(may_collect) {
+        let (plugin, is_bundled) = find(host, section, bundled).await?;
+        if plugin.world() == World::Collector {
+            bound.push(bind(host, plugin, section, is_bundled, secrets.clone())?);
+        }
+    }
+    Ok(bound)
+}
+
 async fn find(host: &Host, section: &PluginSection, bundled: &[Bundled<'_>]) -> Result<(Plugin, bool), PluginError> {
     if let Some(path) = &section.file {
         let wasm = std::fs::read(path).map_err(|source| PluginError::Read { path: path.clone(), source })?;

@@ -89,6 +89,16 @@ impl Simulation {
         simulation
     }
 
+    /// The same run as if it began at this moment, and without an end, for whoever looks at it live: faults last as long
+    /// as the scenario says, and what was scraped and logged is kept for ever. Before anything has happened.
+    #[must_use]
+    pub fn live_from(mut self, start: Timestamp) -> Self {
+        debug_assert_eq!(self.cluster.now, Micros::ZERO, "what was seen has its times already");
+        self.start = start;
+        self.end = Micros(i64::MAX);
+        self
+    }
+
     /// The run with its faults, and the same run without them, both to their end.
     pub fn pair(scenario: &Scenario, seed: u64) -> Pair {
         let run = |scenario: &Scenario| {

@@ -15,7 +15,7 @@ use crate::session::{self, Session};
 /// Runs the command. Exit code 1 when something hurts, whether or not its cause was found.
 pub async fn run(args: DiagnoseArgs, output: &Output) -> Result<ExitCode> {
     let sources = session::sources(&args.sources)?;
-    let session = Session::live(sources, &args.plugins, &args.sources.cluster).await?;
+    let session = Session::live(sources, &args.plugins, &session::cluster(&args.sources)).await?;
     let Some(every) = args.watch else { return once(&args, &session, output).await };
     loop {
         let began = tokio::time::Instant::now();
@@ -29,7 +29,7 @@ pub async fn run(args: DiagnoseArgs, output: &Output) -> Result<ExitCode> {
 
 async fn once(args: &DiagnoseArgs, session: &Session, output: &Output) -> Result<ExitCode> {
     let began = Instant::now();
-    let signals = session::signals(session, &args.sources, &args.window, args.deadline).await?;
+    let signals = session.reader().signals(&args.sources, &args.window, args.deadline).await?;
     let left = args.deadline.saturating_sub(began.elapsed());
     let options = Options { group: args.group.clone(), deadline: session::millis(left), ..Options::default() };
     let diagnosis = diagnose(&signals, &session.loaded.plugins, &options).await;

@@ -8,7 +8,7 @@ use miette::{IntoDiagnostic, Result};
 
 use crate::args::RecordArgs;
 use crate::output::{self, Output};
-use crate::session::{self, Session};
+use crate::session::{self, Reader};
 
 /// Nobody waits for a recording as for a diagnosis.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -16,8 +16,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// Runs the command.
 pub async fn run(args: RecordArgs, output: &Output) -> Result<ExitCode> {
     let sources = session::sources(&args.sources)?;
-    let session = Session::live(sources, &[], &args.sources.cluster).await?;
-    let signals = session::signals(&session, &args.sources, &args.window, DEADLINE).await?;
+    let signals = Reader::live(&sources).await?.signals(&args.sources, &args.window, DEADLINE).await?;
     lagdoctor_bundle::write(&args.out, &signals, &Meta { source: "lagdoctor record".into(), symptom: None })
         .into_diagnostic()?;
     output.note(&format!(

@@ -8,17 +8,19 @@ use std::time::Duration;
 
 use lagdoctor_bundle::Meta;
 use lagdoctor_grade::{Stage, look, sources, truth};
-use lagdoctor_model::Millis;
+use lagdoctor_model::{Millis, Timestamp};
 use lagdoctor_sim::{Scenario, Simulation, builtin_names};
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
 
 use crate::args::SimulateArgs;
 use crate::output::{self, Output};
 use crate::serve::simulated::{self, Pipeline};
-use crate::session::Session;
+use crate::session::{self, Session};
 
 /// How often a served run moves on, in real time.
 const TICK: Duration = Duration::from_secs(1);
+/// How densely its Kafka is kept in step with a past that is played at once.
+const LOOK: Millis = Millis::seconds(30);
 
 /// Runs the command.
 pub async fn run(args: SimulateArgs, output: &Output) -> Result<ExitCode> {
@@ -87,33 +89,59 @@ async fn write(scenario: &Scenario, seed: u64, folder: &Path, output: &Output) -
 
 /// The run as live endpoints.
 async fn live(scenario: &Scenario, args: &SimulateArgs, address: SocketAddr, output: &Output) -> Result<()> {
-    let pipeline = Pipeline::new(scenario, args.seed)?;
-    let taken = simulated::serve(pipeline.shared(), address).await?;
-    output.say(&format!(
-        "Prometheus API   http://{taken}   (also http://{taken}/metrics, to be scraped)\n\
-         Elasticsearch    http://{taken}/logs-shop\n\
-         Kafka            {}\n",
-        pipeline.bootstrap()
-    ));
-    let (start, end) = (pipeline.run().start(), pipeline.run().end());
-    output.note(&format!("the run goes from {start} to {end}, {} times as fast as life; stop with Ctrl-C", args.speed));
-    let step = Millis::new((TICK.as_secs_f64() * 1000.0 * args.speed.clamp(0.001, 1e6)) as i64).into_diagnostic()?;
-    let mut pipeline = pipeline;
+    let begun = session::wall_clock()?;
+    let start = begun - scenario.duration();
+    let mut pipeline = Pipeline::of(Simulation::new(scenario, args.seed).live_from(start))?;
     let mut moment = start;
+    if args.speed.is_none() {
+        pipeline = played(pipeline, start, begun, output).await?;
+        moment = begun;
+    }
+    let taken = simulated::serve(pipeline.shared(), address).await?;
+    let bootstrap = pipeline.bootstrap();
+    output.say(&format!(
+        "Prometheus API   http://{taken}   (and http://{taken}/metrics, to be scraped)\n\
+         Elasticsearch    http://{taken}/logs-shop\n\
+         Kafka            {bootstrap}\n\
+         Topology         http://{taken}/topology.json\n\n\
+         Ask why its group falls behind:\n  \
+         curl -so topology.json http://{taken}/topology.json\n  \
+         lagdoctor diagnose --bootstrap {bootstrap} \\\n    \
+         --prometheus http://{taken} --logs http://{taken}/logs-shop --topology topology.json\n"
+    ));
+    output.note("it goes on until Ctrl-C");
+    let factor = args.speed.unwrap_or(1.0).clamp(0.001, 1e6);
+    let step = Millis::new((TICK.as_secs_f64() * 1000.0 * factor) as i64).into_diagnostic()?;
     let mut ticks = tokio::time::interval(TICK);
-    let mut told = false;
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             _ = tokio::signal::ctrl_c() => return Ok(()),
         }
-        moment = moment + step;
+        // A run in the past moves on at its own pace; it never gets ahead of the clock that everybody else asks by.
+        let present = session::wall_clock()?;
+        moment = if args.speed.is_some() { (moment + step).min(present) } else { present };
         pipeline = tokio::task::spawn_blocking(move || pipeline.advance_to(moment).map(|()| pipeline))
             .await
             .into_diagnostic()??;
-        if moment >= end && !told {
-            told = true;
-            output.note("the run is over; its endpoints stay until Ctrl-C");
-        }
     }
+}
+
+/// The pipeline after its hour.
+async fn played(mut pipeline: Pipeline, start: Timestamp, end: Timestamp, output: &Output) -> Result<Pipeline> {
+    let steps = end.since(start).as_millis() / LOOK.as_millis();
+    let bar = output.progress(u64::try_from(steps).unwrap_or(0), "playing the incident");
+    let made = bar.clone();
+    let play = move || {
+        let mut moment = start;
+        while moment < end {
+            moment = (moment + LOOK).min(end);
+            pipeline.advance_to(moment)?;
+            made.inc(1);
+        }
+        Ok(pipeline)
+    };
+    let played = tokio::task::spawn_blocking(play).await.into_diagnostic()?;
+    bar.finish_and_clear();
+    played
 }

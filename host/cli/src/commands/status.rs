@@ -9,7 +9,7 @@ use miette::{Result, miette};
 
 use crate::args::{Format, StatusArgs};
 use crate::output::{self, Output};
-use crate::session::{self, Session};
+use crate::session::{self, Reader};
 
 /// Kafka's own request time-out is 30 s; whoever looks at a screen does not wait that long.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -17,8 +17,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// Runs the command. Exit code 1 when a group is worse than OK.
 pub async fn run(args: StatusArgs, output: &Output) -> Result<ExitCode> {
     let sources = session::sources(&args.sources)?;
-    let session = Session::live(sources, &[], &args.sources.cluster).await?;
-    let signals = session::signals(&session, &args.sources, &args.window, DEADLINE).await?;
+    let signals = Reader::live(&sources).await?.signals(&args.sources, &args.window, DEADLINE).await?;
     let mut report = StatusReport::of(&signals);
     let mut rows = Rows::Groups;
     if let Some(group) = &args.group {

@@ -29,7 +29,11 @@ pub struct Pipeline {
 impl Pipeline {
     /// The pipeline of a scenario, at the start of its run.
     pub fn new(scenario: &Scenario, seed: u64) -> Result<Self> {
-        let mut run = Simulation::new(scenario, seed);
+        Self::of(Simulation::new(scenario, seed))
+    }
+
+    /// The pipeline of a run that is at its start.
+    pub fn of(mut run: Simulation) -> Result<Self> {
         let state = run.kafka_state();
         let mut topics: BTreeMap<&str, u32> = BTreeMap::new();
         for partition in &state.partitions {
@@ -108,6 +112,10 @@ pub async fn serve(run: Shared, address: SocketAddr) -> Result<SocketAddr> {
 async fn answer(State(run): State<Shared>, method: Method, uri: Uri, body: Bytes) -> Response {
     let run = run.read().unwrap_or_else(PoisonError::into_inner);
     let path = uri.path();
+    if path == "/topology.json" {
+        let json = lagdoctor_bundle::topology_json(run.topology());
+        return ([(header::CONTENT_TYPE, "application/json")], json).into_response();
+    }
     let given = if path.starts_with("/api/v1/") || path == "/metrics" {
         let mut params = pairs(uri.query().unwrap_or_default().as_bytes());
         params.extend(pairs(&body));

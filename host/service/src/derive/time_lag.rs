@@ -11,7 +11,7 @@ const LONGEST: Millis = Millis::minutes(31 * 24 * 60);
 
 /// Age at `at` of the record that `committed` says is next, by interpolation on the readings of the log end. Older than
 /// all readings: by the mean growth of the log, or, where it did not grow, at least the age of the first reading. `None`
-/// when either offset was not read in the five minutes before.
+/// when either offset was not read in the five minutes before, or the log end only once.
 pub fn time_lag_at(committed: &Series, log_end: &Series, at: Timestamp) -> Option<Millis> {
     let next = known_at(committed.samples(), at, PATIENCE)?.value;
     let end = known_at(log_end.samples(), at, PATIENCE)?;
@@ -31,9 +31,10 @@ pub fn time_lag_at(committed: &Series, log_end: &Series, at: Timestamp) -> Optio
             absent.at + millis(part.clamp(0.0, 1.0) * between)
         }
         None => {
-            let first = numbers().next()?;
+            // A log end that was read once says nothing of when its records came.
+            let first = numbers().next().filter(|first| first.at < end.at)?;
             let seconds = end.at.since(first.at).as_seconds();
-            let growth = if seconds > 0.0 { (end.value - first.value) / seconds } else { 0.0 };
+            let growth = (end.value - first.value) / seconds;
             if growth > 0.0 { first.at - millis((first.value - next) / growth * 1000.0) } else { first.at }
         }
     };

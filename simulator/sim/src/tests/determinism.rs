@@ -1,5 +1,6 @@
 //! The same seed gives the same run, and one more fault shifts no draw of anything else.
 
+use lagdoctor_model::Millis;
 use proptest::prelude::*;
 
 use super::{FAULTS, fault, run, scenario, seconds};
@@ -98,4 +99,19 @@ fn targets_are_told_apart_and_each_is_scraped() {
 fn a_run_may_be_handed_to_another_thread() {
     fn check<T: Send + Sync>() {}
     check::<Simulation>();
+}
+
+#[test]
+fn a_live_run_is_the_same_run_at_another_time_and_goes_on() {
+    let scenario = Scenario::builtin("gc-pauses").unwrap();
+    let mut recorded = Simulation::new(&scenario, 5);
+    let shift = Millis::minutes(12_345);
+    let mut live = Simulation::new(&scenario, 5).live_from(recorded.start() + shift);
+    let moment = Millis::minutes(4);
+    recorded.advance_to(recorded.start() + moment);
+    live.advance_to(live.start() + moment);
+    assert_eq!(live.kafka_state().partitions, recorded.kafka_state().partitions);
+    assert_eq!(live.now().since(recorded.now()), shift);
+    live.advance_to(live.start() + scenario.duration() + Millis::minutes(1));
+    assert!(live.now().since(live.start()) > scenario.duration());
 }
