@@ -8,7 +8,7 @@
 //! | STOP when the silence is longer than all ten commits took: minutes late for slow committers, false after a pause of seconds for quick ones | STOP when the silence is longer than three of the longest gaps between commits, and than a minute |
 //! | a partition that has just begun to commit is never STOP | silence of five minutes with records waiting is STOP, however few commits there are |
 //! | WARN at any lag | none while the lag is tiny: ten records, or five seconds of the consumer's own pace |
-//! | one dip defeats "not decreasing" | the trend counts: most pairs of lags rise, and they rise by more than is tiny |
+//! | one dip defeats "not decreasing" | the trend counts: most pairs of lags rise, by more than is tiny and more than they stray from their line |
 //! | lag is that of the last commit, frozen once commits cease | the lag of now, against the log end of now, is one more reading |
 //! | a lag of 1 that a transaction marker left is STOP or STALL | a lag of 1 is neither |
 //!
@@ -27,6 +27,8 @@ use crate::robust;
 /// Share by which rising pairs of lags must outnumber falling ones. A single dip turns at most nine of the 45 pairs of ten
 /// commits, which leaves 0.6.
 const RISING: f64 = 0.5;
+/// How many times the median distance from their line a climb must exceed.
+const STRAYS: f64 = 4.0;
 
 /// What to judge by.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -149,9 +151,11 @@ fn climbs(ring: &[Commit], current: Lag, now: Timestamp, rules: &Rules) -> bool 
         at_commits.chain([(now, current)]).map(|(at, lag)| (at.since(start).as_seconds(), lag.0 as f64)).collect();
     let Some(trend) = robust::trend(&points) else { return false };
     let rise = trend.slope * points.last().map_or(0.0, |(seconds, _)| *seconds);
-    // Noise around a level has a slope too; a climb adds a fifth to where it started.
-    let level = robust::median(&points.iter().map(|(_, lag)| *lag).collect::<Vec<_>>()).unwrap_or(0.0);
-    trend.order >= RISING && rise > rules.tiny.0 as f64 && rise > level * 0.2 && !is_tiny(ring, current, rules)
+    // Noise around a level has a slope too; a climb goes further than the readings stray from it.
+    let from_line = |values: &mut dyn Iterator<Item = f64>| robust::median(&values.collect::<Vec<_>>()).unwrap_or(0.0);
+    let start = from_line(&mut points.iter().map(|(seconds, lag)| lag - trend.slope * seconds));
+    let stray = from_line(&mut points.iter().map(|(seconds, lag)| (lag - trend.slope * seconds - start).abs()));
+    trend.order >= RISING && rise > rules.tiny.0 as f64 && rise > stray * STRAYS && !is_tiny(ring, current, rules)
 }
 
 /// The status of a group: that of its worst partition, never OK while one is unknown.

@@ -57,6 +57,15 @@ fn rule_1_who_has_read_everything_is_ok() {
 }
 
 #[test]
+fn a_backlog_that_grows_evenly_warns_however_large_it_is_already() {
+    let wobble = [0, 7, -5, 3, -80, 6, -2, 8, -6, 1];
+    let growing = ten(|k| (100 + k * 300, 60_000 + 60 * k as i64 + wobble[k as usize]));
+    check(&growing, &[63_300 + 600], 95, Ok, Warn);
+    let level = ten(|k| (100 + k * 300, 60_000 + 10 * wobble[k as usize]));
+    check(&level, &[62_800], 95, Ok, Ok);
+}
+
+#[test]
 fn rule_2_silence_with_work_waiting_is_stop() {
     check(&ten(|k| (100 + k * 100, 700)), &[90_000], 90 + 91, Stop, Stop);
 }

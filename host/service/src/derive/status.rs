@@ -5,13 +5,15 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use lagdoctor_diagnosis::status::{Rules, judge};
-use lagdoctor_model::{Commit, GroupStatus, Labels, Offset, Sample, Series, Signals, Timestamp, lag};
+use lagdoctor_model::{Commit, GroupStatus, Labels, Millis, Offset, Sample, Series, Signals, Timestamp, lag};
 
 use super::readings::{PATIENCE, grid, known_at};
 use super::{by_node, log_ends, partition_of, series};
 
 /// How many commits the rules look at.
 const RING: usize = 10;
+/// Commits closer than this to one another count as one, so that ten of them show more than the last seconds.
+const DISTANCE: Millis = Millis::seconds(15);
 /// Above so many judgements only the moment of the diagnosis is judged: scorers lose the history of the status, and a
 /// cluster of 10,000 partitions still takes a second and not a minute.
 const MOST_JUDGEMENTS: usize = 200_000;
@@ -82,24 +84,39 @@ fn commits(offsets: &[Sample], when: Option<&[Sample]>, ends: &[Sample]) -> Vec<
     let mut commits: Vec<Seen> = vec![];
     for sample in offsets.iter().filter(|sample| !sample.value.is_nan()) {
         let offset = Offset(sample.value.max(0.0) as u64);
-        let at = match when {
-            Some(when) => {
-                let Some(time) = known_at(when, sample.at, PATIENCE) else { continue };
-                let Ok(at) = Timestamp::from_millis(time.value as i64) else { continue };
-                at
-            }
-            None => sample.at,
-        };
-        if let Some(last) = commits.last() {
-            let is_new = if when.is_some() { at > last.commit.at } else { offset != last.commit.offset };
-            if !is_new {
-                continue;
-            }
+        let time = when.and_then(|when| known_at(when, sample.at, PATIENCE));
+        let told = time.and_then(|time| Timestamp::from_millis(time.value as i64).ok());
+        let at = told.unwrap_or(sample.at);
+        if let Some(last) = commits.last()
+            && (at <= last.commit.at || (told.is_none() && offset == last.commit.offset))
+        {
+            continue;
         }
-        let lag = known_at(ends, at, PATIENCE).map(|end| lag(Offset(end.value.max(0.0) as u64), offset));
-        commits.push(Seen { commit: Commit { offset, at, lag }, at: sample.at });
+        let end = end_at(ends, at);
+        let lag = end.map(|end| lag(Offset(end.value.max(0.0) as u64), offset));
+        let seen = Seen { commit: Commit { offset, at, lag }, at: end.map_or(sample.at, |end| end.at.max(sample.at)) };
+        // As in Burrow: of commits that are close together the newest stands for all.
+        match commits.as_slice() {
+            [.., before, last] if last.commit.at.since(before.commit.at) < DISTANCE => {
+                let place = commits.len() - 1;
+                commits[place] = seen;
+            }
+            _ => commits.push(seen),
+        }
     }
     commits
+}
+
+/// Where the log ended at `at`, on the line between the readings around it, and when that could be known: the last
+/// reading alone is up to a scrape old, and would make every commit since look like progress.
+fn end_at(ends: &[Sample], at: Timestamp) -> Option<Sample> {
+    let before = known_at(ends, at, PATIENCE)?;
+    let after = ends[ends.partition_point(|sample| sample.at <= at)..].iter().find(|sample| !sample.value.is_nan());
+    let Some(after) = after.filter(|after| after.at.since(at) <= PATIENCE) else {
+        return Some(Sample { at, value: before.value });
+    };
+    let part = at.since(before.at).as_seconds() / after.at.since(before.at).as_seconds();
+    Some(Sample { at: after.at, value: before.value + (after.value - before.value) * part })
 }
 
 fn judged(commits: &[Seen], ends: &[Sample], times: &[Timestamp]) -> Vec<Sample> {

@@ -184,6 +184,33 @@ fn one_query_shows_all_partitions() {
     assert_eq!(query(&[]), None);
 }
 
+/// The newest status of partition 0 of group `g`.
+fn status(signals: &Signals) -> lagdoctor_model::GroupStatus {
+    let group = NodeId::new("group:g").unwrap();
+    status_of(signals.series_of(&group, "kafka.consumer_group.status").next().unwrap().last().unwrap().value)
+}
+
+#[test]
+fn commits_between_two_readings_of_the_log_end_are_no_progress() {
+    // 100 records/s come, 80 are done; the log end is read once a minute, commits every ten seconds.
+    let ends: Vec<_> = (0..=20).map(|minute| (minute * 60, f64::from(minute) * 6_000.0)).collect();
+    let behind: Vec<_> = (0..=120).map(|ten| (ten * 10, f64::from(ten) * 800.0)).collect();
+    let keeps_up: Vec<_> = (1..=120).map(|ten| (ten * 10, f64::from(ten) * 1_000.0 - 990.0)).collect();
+    use lagdoctor_model::GroupStatus::{Ok, Warn};
+    assert_eq!(status(&derived(1_200, vec![committed("0", &behind), log_end("0", &ends)])), Warn);
+    assert_eq!(status(&derived(1_200, vec![committed("0", &keeps_up), log_end("0", &ends)])), Ok);
+}
+
+#[test]
+fn commits_of_which_only_the_last_have_a_time_are_all_judged() {
+    let ends: Vec<_> = (0..=40).map(|half| (half * 30, f64::from(half) * 3_000.0)).collect();
+    let behind: Vec<_> = (0..=40).map(|half| (half * 30, f64::from(half) * 2_400.0)).collect();
+    let times = [(1_200, 1_195_000.0)];
+    let times = series("group:g", "kafka.consumer_group.commit_time", &[("topic", "t"), ("partition", "0")], &times);
+    let signals = derived(1_200, vec![committed("0", &behind), log_end("0", &ends), times]);
+    assert_eq!(status(&signals), lagdoctor_model::GroupStatus::Warn);
+}
+
 #[test]
 fn a_group_name_cannot_break_out_of_the_command() {
     assert_eq!(
