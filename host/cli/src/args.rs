@@ -104,9 +104,9 @@ pub enum Command {
 #[command(next_help_heading = "Sources")]
 pub struct SourceArgs {
     /// A configuration file; see `host/service/lagdoctor.example.toml`.
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["bootstrap", "prometheus", "logs", "bundle"])]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["bootstrap", "prometheus", "logs"])]
     pub config: Option<PathBuf>,
-    /// A recorded incident.
+    /// A recorded incident; with -c, the plugins of the file look at it.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["bootstrap", "prometheus", "logs"])]
     pub bundle: Option<PathBuf>,
     /// Kafka, as HOST:PORT[,HOST:PORT...].

@@ -86,7 +86,9 @@ impl<'a> Call<'a> {
         let (code, message) = plugin_error(error, self.limits);
         let message = self.store.data_mut().redact(&message);
         let (plugin, job) = (self.plugin, &self.job);
-        let denied: Vec<&str> = self.store.data().session.iter().flat_map(Session::denied).collect();
+        // Most plugins pass on what the host told them.
+        let is_news = |denied: &&str| !message.contains(*denied);
+        let denied: Vec<&str> = self.store.data().session.iter().flat_map(Session::denied).filter(is_news).collect();
         let denied = if denied.is_empty() { String::new() } else { format!(" ({})", denied.join("; ")) };
         let advice = match code {
             ErrorCode::BadConfig => "correct its configuration",

@@ -30,10 +30,7 @@ pub enum HostError {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A core module, such as plain `cargo build --target wasm32-unknown-unknown` leaves.
-    #[error(
-        "`{source_name}` is a core WebAssembly module and no component: wrap it with `lagdoctor plugin build` or \
-         `wasm-tools component new`"
-    )]
+    #[error("`{source_name}` is a core WebAssembly module and no component: wrap it with `wasm-tools component new`")]
     CoreModule {
         /// What was loaded.
         source_name: String,

@@ -72,7 +72,7 @@ async fn check(guest: Guest, limits: Limits) -> (String, Vec<String>) {
     let echo = Arc::new(Echo::default());
     let query = CollectQuery::all(at(0), at(60), Millis::seconds(15));
     let page = bound(guest, &echo, limits).await.collect(&query, at(60)).await.unwrap();
-    let told = page.gaps[0].statement.strip_prefix("mine: ").unwrap().to_owned();
+    let told = page.gaps[0].statement.clone();
     (told, echo.asked.lock().unwrap().clone())
 }
 
