@@ -208,7 +208,7 @@ pub struct RunArgs {
 
 /// Arguments of `simulate`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("to").required(true).args(["out", "serve", "list"]))]
+#[command(group = clap::ArgGroup::new("to").required(true).multiple(true).args(["out", "openmetrics", "serve", "list"]))]
 pub struct SimulateArgs {
     /// A built-in scenario, or a scenario file.
     #[arg(required_unless_present = "list")]
@@ -219,6 +219,10 @@ pub struct SimulateArgs {
     /// Write a bundle here, and its truth beside it in DIR.truth.toml.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Write what a Prometheus would have scraped, as OpenMetrics: fill your own with it by `promtool tsdb
+    /// create-blocks-from openmetrics FILE DATA-FOLDER`.
+    #[arg(long, value_name = "FILE")]
+    pub openmetrics: Option<PathBuf>,
     /// Answer the Prometheus and Elasticsearch APIs here, and run an in-process Kafka. The scenario's hour ends now, and
     /// goes on in real time.
     #[arg(long, value_name = "ADDR")]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use lagdoctor_bundle::Meta;
 use lagdoctor_grade::{Stage, look, sources, truth};
 use lagdoctor_model::{Millis, Timestamp};
-use lagdoctor_sim::{Scenario, Simulation, builtin_names};
+use lagdoctor_sim::{Scenario, Simulation, builtin_names, endpoints};
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
 
 use crate::args::SimulateArgs;
@@ -32,6 +32,17 @@ pub async fn run(args: SimulateArgs, output: &Output) -> Result<ExitCode> {
     let scenario = scenario(args.scenario.as_deref().unwrap_or_default())?;
     if let Some(folder) = &args.out {
         write(&scenario, args.seed, folder, output).await?;
+    }
+    if let Some(file) = &args.openmetrics {
+        let (made, seed) = (scenario.clone(), args.seed);
+        let scraped = tokio::task::spawn_blocking(move || {
+            let mut run = Simulation::new(&made, seed);
+            run.advance_to(run.end());
+            (endpoints::prometheus::openmetrics(run.telemetry()), run.end())
+        });
+        let (text, end) = scraped.await.into_diagnostic()?;
+        std::fs::write(file, text).into_diagnostic().wrap_err_with(|| format!("cannot write {}", file.display()))?;
+        output.note(&format!("wrote {}; look at it with --at {end}", file.display()));
     }
     if let Some(address) = args.serve {
         live(&scenario, &args, address, output).await?;

@@ -56,6 +56,12 @@ pub fn answer(telemetry: &Telemetry, now: Timestamp, path: &str, params: &[(Stri
     }
 }
 
+/// All that was scraped, as OpenMetrics text: `promtool tsdb create-blocks-from openmetrics` makes blocks of it that a
+/// real Prometheus serves.
+pub fn openmetrics(telemetry: &Telemetry) -> String {
+    text::openmetrics(telemetry)
+}
+
 fn plain(status: u16, body: &str) -> Response {
     Response { status, content_type: "text/plain; charset=utf-8", body: body.to_owned() }
 }
