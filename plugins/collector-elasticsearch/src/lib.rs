@@ -12,7 +12,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-use lagdoctor_sdk::{Collector, Error, Host, Manifest, Page, Plugin, Query, code};
+use lagdoctor_sdk::{Collector, Error, Host, Manifest, Page, Plugin, Query, RawGap, code};
 
 pub use config::{AuthKind, Config, Fields};
 
@@ -72,7 +72,7 @@ impl Collector for ElasticsearchCollector {
         let used = loud.lines.len() + quiet.lines.len();
         let mut page = Page::empty();
         for gap in loud.gaps.into_iter().chain(quiet.gaps) {
-            if !page.gaps.contains(&gap) {
+            if !page.gaps.iter().any(|known| known.statement == gap) {
                 add_gap(&mut page, "malformed", gap);
             }
         }
@@ -143,8 +143,7 @@ fn say(page: &mut Page, gaps: Vec<(&'static str, String)>) {
 
 /// Names a gap and why it is one.
 fn add_gap(page: &mut Page, cause: &str, statement: String) {
-    page.ext.push((format!("gap-cause-{}", page.gaps.len()), cause.to_owned()));
-    page.gaps.push(statement);
+    page.gaps.push(RawGap::new(cause, statement));
 }
 
 fn cause_of(error: &Error) -> &'static str {

@@ -4,7 +4,7 @@ mod trouble;
 
 use lagdoctor_sdk::json::{self, Value, json};
 use lagdoctor_sdk::testing::{FakeHost, NOW_MS, check_manifest, response};
-use lagdoctor_sdk::{Collector, Page, Plugin, Query, RawLog, Request, Response};
+use lagdoctor_sdk::{Collector, Page, Plugin, Query, RawGap, RawLog, Request, Response};
 
 use super::ElasticsearchCollector;
 
@@ -68,6 +68,10 @@ fn collector(config: &str) -> ElasticsearchCollector {
     ElasticsearchCollector::from_json(config).unwrap()
 }
 
+fn statements(gaps: &[RawGap]) -> Vec<String> {
+    gaps.iter().map(|gap| gap.statement.clone()).collect()
+}
+
 /// All pages.
 fn collect(config: &str, host: &FakeHost) -> (Vec<RawLog>, Vec<String>) {
     let collector = collector(config);
@@ -75,7 +79,7 @@ fn collect(config: &str, host: &FakeHost) -> (Vec<RawLog>, Vec<String>) {
     loop {
         let Page { logs, gaps: more, next, .. } = collector.collect(host, &query(&token)).unwrap();
         lines.extend(logs);
-        gaps.extend(more);
+        gaps.extend(statements(&more));
         if next.is_empty() {
             return (lines, gaps);
         }

@@ -1,6 +1,6 @@
 //! What is missing, and why. Start at [`Gap`].
 
-use lagdoctor_sdk::{Error, Page, code};
+use lagdoctor_sdk::{Error, Page, RawGap, code};
 
 /// Something that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,6 @@ impl Gap {
 
     /// Names it on a page, together with why it is one.
     pub(crate) fn put(self, page: &mut Page) {
-        page.ext.push((format!("gap-cause-{}", page.gaps.len()), self.cause.to_owned()));
-        page.gaps.push(self.statement);
+        page.gaps.push(RawGap::new(self.cause, self.statement));
     }
 }

@@ -2,8 +2,8 @@
 //! field. Start at [`Finding::about`] and [`Error::new`].
 
 use crate::{
-    Auth, Cause, Dismissal, Error, Finding, NodeRef, Page, RawEdge, RawLog, RawNode, RawSeries, Receipt, Request,
-    Response, SeriesRef,
+    Auth, Cause, Dismissal, Error, Finding, NodeRef, Page, RawEdge, RawGap, RawLog, RawNode, RawSeries, Receipt,
+    Request, Response, SeriesRef,
 };
 
 /// The codes of [`Error`]. `unreachable`, `rate-limited` and `upstream` are passing trouble of the far side;
@@ -219,6 +219,33 @@ impl RawNode {
     /// A node.
     pub fn new(kind: &str, name: &str) -> Self {
         Self { kind: kind.to_owned(), name: name.to_owned(), attributes: vec![], ext: vec![] }
+    }
+}
+
+impl RawGap {
+    /// The source did not answer, or not in time.
+    pub fn unreachable(statement: impl Into<String>) -> Self {
+        Self::new("unreachable", statement)
+    }
+
+    /// The source refused: credentials, rights or a limit of its own.
+    pub fn refused(statement: impl Into<String>) -> Self {
+        Self::new("refused", statement)
+    }
+
+    /// The answer makes no sense, is an error, or is known to be incomplete.
+    pub fn malformed(statement: impl Into<String>) -> Self {
+        Self::new("malformed", statement)
+    }
+
+    /// There is more than can be read.
+    pub fn truncated(statement: impl Into<String>) -> Self {
+        Self::new("truncated", statement)
+    }
+
+    /// A gap with its cause in one of these words; `statement` is one sentence with a way out.
+    pub fn new(cause: &str, statement: impl Into<String>) -> Self {
+        Self { cause: cause.to_owned(), statement: statement.into(), ext: vec![] }
     }
 }
 

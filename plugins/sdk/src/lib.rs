@@ -67,7 +67,7 @@ pub use plugin::{Adapter, Collector, Forecaster, Notifier, Plugin, Ranker, Score
 pub use view::{LogRef, NodeRef, SeriesRef, View};
 
 pub use bindings::collecting::exports::lagdoctor::plugin::collecting::{
-    Page, Query, RawEdge, RawEvent, RawLog, RawNode, RawSeries,
+    Page, Query, RawEdge, RawEvent, RawGap, RawLog, RawNode, RawSeries,
 };
 pub use bindings::forecasting::exports::lagdoctor::plugin::forecasting::{Projection, Target};
 pub use bindings::notifying::exports::lagdoctor::plugin::notifying::{IncidentEvent, Receipt, Rendering};

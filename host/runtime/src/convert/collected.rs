@@ -13,8 +13,6 @@ use crate::text::{clean, clean_lines};
 const MAX_TOKEN: usize = 4096;
 /// Most gaps that a collector may name.
 const MAX_GAPS: usize = 100;
-/// Followed by the place of a gap: the key in the `ext` of a page under which a collector says why it is missing.
-const GAP_CAUSE: &str = "gap-cause-";
 
 pub(crate) fn query(query: &CollectQuery) -> wit::Query {
     wit::Query {
@@ -86,23 +84,22 @@ pub(crate) fn page(reader: &mut Reader<'_>, grants: &Grants, given: wit::Page) -
         }
     }
     // The source of a gap is shown with it, so its statement does not begin with the name once more.
-    let own = given.gaps.iter().take(MAX_GAPS).enumerate().map(|(place, statement)| Gap {
+    let own = given.gaps.iter().take(MAX_GAPS).map(|gap| Gap {
         source: reader.plugin.to_owned(),
-        cause: gap_cause(&given.ext, place),
+        cause: gap_cause(&gap.cause),
         node: None,
-        statement: redactor.redact(&reader.sentence(statement)).as_str().to_owned(),
+        statement: redactor.redact(&reader.sentence(&gap.statement)).as_str().to_owned(),
     });
     page.gaps = own.collect();
     Ok(page)
 }
 
-/// Why the gap at this place is one, as far as a collector can know; without a word the source could not be reached.
-fn gap_cause(ext: &[(String, String)], place: usize) -> GapCause {
-    let is_it = |key: &str| key.strip_prefix(GAP_CAUSE).is_some_and(|at| at.parse() == Ok(place));
-    match ext.iter().find(|(key, _)| is_it(key)).map(|(_, word)| word.as_str()) {
-        Some("refused") => GapCause::Refused,
-        Some("malformed") => GapCause::Malformed,
-        Some("truncated") => GapCause::Truncated,
+/// Why a gap is one, as far as a collector can know. That the host is to blame it cannot say.
+fn gap_cause(word: &str) -> GapCause {
+    match word {
+        "refused" => GapCause::Refused,
+        "malformed" => GapCause::Malformed,
+        "truncated" => GapCause::Truncated,
         _ => GapCause::Unreachable,
     }
 }

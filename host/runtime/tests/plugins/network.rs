@@ -41,7 +41,7 @@ fn fetcher(url: &str, secret: Option<&str>, times: u32) -> Guest {
     let timeout = 1000u32.to_le_bytes().to_vec();
     let request = [method, url, image.none(), image.none(), auth, timeout, image.none()].concat();
     let (request, response) = (image.place(&request), image.place(&[0; 32]));
-    let gap = image.place(&[0; 8]);
+    let gap = image.place(&[0; 24]);
     // Of the page only `gaps`, the sixth list, is filled.
     let page =
         [vec![0; 4], vec![0; 40], [gap, 1].into_iter().flat_map(u32::to_le_bytes).collect(), vec![0; 16]].concat();
@@ -53,8 +53,8 @@ fn fetcher(url: &str, secret: Option<&str>, times: u32) -> Guest {
                (br_if 0 (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
          (local.set $text (i32.add (i32.const {response})
            (select (i32.const 12) (i32.const 16) (i32.load8_u (i32.const {response})))))
-         (i32.store (i32.const {gap}) (i32.load (local.get $text)))
-         (i32.store offset=4 (i32.const {gap}) (i32.load offset=4 (local.get $text)))
+         (i32.store offset=8 (i32.const {gap}) (i32.load (local.get $text)))
+         (i32.store offset=12 (i32.const {gap}) (i32.load offset=4 (local.get $text)))
          (i32.const {page})"
     );
     guest

@@ -29,7 +29,7 @@ fn shards_that_failed_are_a_gap() {
     let body = r#"{"_shards": {"failed": 2}, "hits": {"total": 0, "hits": []}}"#;
     let host = FakeHost::answering(vec![(200, body), (200, body)]);
     let page = collector(PLAIN).collect(&host, &query("")).unwrap();
-    assert_eq!(page.gaps, ["Elasticsearch could not search 2 shards, so log lines may be missing"]);
+    assert_eq!(statements(&page.gaps), ["Elasticsearch could not search 2 shards, so log lines may be missing"]);
 }
 
 #[test]
@@ -97,8 +97,7 @@ fn a_far_side_that_dies_or_refuses_in_the_middle_is_not_asked_for_ever() {
 
 /// Why each gap is one, as the host is told.
 fn causes(page: &Page) -> Vec<&str> {
-    assert_eq!(page.ext.len(), page.gaps.len());
-    page.ext.iter().map(|(_, cause)| cause.as_str()).collect()
+    page.gaps.iter().map(|gap| gap.cause.as_str()).collect()
 }
 
 #[test]
@@ -108,7 +107,7 @@ fn an_index_that_does_not_exist_is_a_gap_and_not_a_quiet_hour() {
     let host = FakeHost::answering(vec![(200, body)]);
     let page = collector(PLAIN).collect(&host, &query("")).unwrap();
     assert_eq!(
-        page.gaps,
+        statements(&page.gaps),
         ["no index at http://es:9200 is called logs-*, so there are no log lines; set `index` to where they are"]
     );
     assert_eq!((causes(&page), page.next.as_str()), (vec!["malformed"], ""));
@@ -128,7 +127,7 @@ fn what_was_left_out_is_told_as_truncated() {
     let short = Query { start_ms: NOW_MS - HOUR_MS, end_ms: NOW_MS - HOUR_MS + 30_000, ..query("") };
     let page = collector(r#"{"url": "http://es", "max_lines": 60}"#).collect(&host, &short).unwrap();
     assert_eq!((page.logs.len(), causes(&page)), (60, vec!["truncated"]));
-    assert!(page.gaps[0].starts_with("60 of 100 log lines were read"), "{:?}", page.gaps);
+    assert!(page.gaps[0].statement.starts_with("60 of 100 log lines were read"), "{:?}", page.gaps);
 }
 
 #[test]
@@ -137,8 +136,8 @@ fn lines_below_warning_are_counted_even_where_there_is_no_room_for_them() {
     let host = elasticsearch(documents);
     let short = Query { start_ms: NOW_MS - HOUR_MS, end_ms: NOW_MS - HOUR_MS + 30_000, ..query("") };
     let page = collector(r#"{"url": "http://es", "max_lines": 10}"#).collect(&host, &short).unwrap();
-    assert!(page.gaps[0].starts_with("10 of 20 log lines were read"), "{:?}", page.gaps);
-    assert!(page.gaps[0].contains("10 lines below warning were left out"), "{:?}", page.gaps);
+    assert!(page.gaps[0].statement.starts_with("10 of 20 log lines were read"), "{:?}", page.gaps);
+    assert!(page.gaps[0].statement.contains("10 lines below warning were left out"), "{:?}", page.gaps);
 }
 
 #[test]
@@ -182,7 +181,11 @@ fn long_lines_end_a_page_before_memory_does_and_are_cut() {
     let page = collector(PLAIN).collect(&host, &short).unwrap();
     assert_eq!(page.logs.len(), 1000, "one answer was enough");
     assert!(page.logs.iter().all(|line| line.message.len() == 16 << 10));
-    assert!(page.gaps[0].starts_with("1000 of 2000 log lines were read, because lines are long"), "{:?}", page.gaps);
+    assert!(
+        page.gaps[0].statement.starts_with("1000 of 2000 log lines were read, because lines are long"),
+        "{:?}",
+        page.gaps
+    );
 }
 
 #[test]
@@ -192,7 +195,7 @@ fn shards_that_failed_say_why() {
     let host = FakeHost::answering(vec![(200, body), (200, body)]);
     let page = collector(PLAIN).collect(&host, &query("")).unwrap();
     assert_eq!(
-        page.gaps,
+        statements(&page.gaps),
         ["Elasticsearch could not search 1 shards (No mapping found for [at]), so log lines may be missing"]
     );
 }

@@ -4,7 +4,7 @@
 mod tricks;
 
 use lagdoctor_sdk::{
-    Auth, Collector, Error, Host, Manifest, Page, Plugin, Query, RawEdge, RawLog, RawNode, RawSeries, Request,
+    Auth, Collector, Error, Host, Manifest, Page, Plugin, Query, RawEdge, RawGap, RawLog, RawNode, RawSeries, Request,
 };
 use serde::Deserialize;
 
@@ -100,7 +100,7 @@ impl Collector for Misbehaving {
             "hostile-text" => {
                 let text = format!("\u{1b}[2J\u{202e}{}", "once upon a time ".repeat(10_000));
                 page.logs[0].message.clone_from(&text);
-                page.gaps.push(text);
+                page.gaps.push(RawGap::malformed(text));
             }
             "endless-pages" => page.next = format!("{}x", query.page.chars().take(100).collect::<String>()),
             "huge-token" => page.next = "x".repeat(1 << 20),
