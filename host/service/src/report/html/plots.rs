@@ -100,9 +100,7 @@ fn shown<'a>(evidence: &'a Evidence, signals: &'a Signals) -> Option<Plot<'a>> {
 fn quiet(signals: &Signals) -> Vec<Plot<'_>> {
     let backlogs = signals.series.iter().filter(|series| series.signal().as_str() == BACKLOG);
     let mut sized: Vec<(f64, &Series)> = backlogs
-        .filter_map(|series| {
-            Some((series.samples().iter().map(|sample| sample.value).fold(f64::NAN, f64::max), series))
-        })
+        .map(|series| (series.samples().iter().map(|sample| sample.value).fold(f64::NAN, f64::max), series))
         .filter(|(size, _)| size.is_finite())
         .collect();
     sized.sort_by(|(a, one), (b, two)| b.total_cmp(a).then_with(|| one.key().cmp(two.key())));
