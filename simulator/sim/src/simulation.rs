@@ -42,8 +42,8 @@ pub struct Simulation {
 enum Event {
     /// The scrape of this target and number is due.
     Scrape(usize, u64),
-    /// A target that stood still answers now what it was asked at that moment.
-    Answer(usize, Micros),
+    /// A target answers what it was asked at that moment, unless it stands still; then it takes so long to wake up.
+    Answer(usize, Micros, Micros),
     /// A target that stood still was not waited for any longer.
     Fail(usize, Micros),
 }
@@ -89,20 +89,35 @@ impl Simulation {
         simulation
     }
 
+    /// The same run as if it began at this moment. Before anything has happened.
+    fn begun_at(mut self, start: Timestamp) -> Self {
+        debug_assert_eq!(self.cluster.now, Micros::ZERO, "what was seen has its times already");
+        self.start = start;
+        self
+    }
+
     /// The same run as if it began at this moment, and without an end, for whoever looks at it live: faults last as long
     /// as the scenario says, and what was scraped and logged is kept for ever. Before anything has happened.
     #[must_use]
-    pub fn live_from(mut self, start: Timestamp) -> Self {
-        debug_assert_eq!(self.cluster.now, Micros::ZERO, "what was seen has its times already");
-        self.start = start;
-        self.end = Micros(i64::MAX);
-        self
+    pub fn live_from(self, start: Timestamp) -> Self {
+        let mut run = self.begun_at(start);
+        run.end = Micros(i64::MAX);
+        run
     }
 
     /// The run with its faults, and the same run without them, both to their end.
     pub fn pair(scenario: &Scenario, seed: u64) -> Pair {
+        Self::both(scenario, |scenario| Self::new(scenario, seed))
+    }
+
+    /// The same pair as if both began at this moment, in place of the one that is drawn.
+    pub fn pair_from(scenario: &Scenario, seed: u64, start: Timestamp) -> Pair {
+        Self::both(scenario, |scenario| Self::new(scenario, seed).begun_at(start))
+    }
+
+    fn both(scenario: &Scenario, begin: impl Fn(&Scenario) -> Self) -> Pair {
         let run = |scenario: &Scenario| {
-            let mut run = Self::new(scenario, seed);
+            let mut run = begin(scenario);
             run.advance_to(run.end());
             run
         };
@@ -194,23 +209,25 @@ impl Simulation {
         match event {
             Event::Scrape(target, number) => {
                 let spec = &self.scenario.telemetry.scrape;
-                let (timeout, luck) = (Micros::of_seconds(spec.timeout), self.targets[target].luck(number, spec));
+                let luck = self.targets[target].luck(number, spec);
                 self.schedule(luck.next.max(now + Micros(1)), Event::Scrape(target, number + 1));
                 if luck.resets {
                     self.targets[target].reset();
                 }
-                let stands_until = self.stands_until(target, now);
-                if luck.fails {
-                    self.happen(now, Event::Fail(target, now));
-                } else if stands_until <= now {
-                    self.happen(now, Event::Answer(target, now));
-                } else if stands_until - now < timeout {
-                    self.schedule(stands_until, Event::Answer(target, now));
-                } else {
-                    self.schedule(now + timeout, Event::Fail(target, now));
+                match luck.fails {
+                    true => self.happen(now, Event::Fail(target, now)),
+                    false => self.happen(now, Event::Answer(target, now, luck.wakes)),
                 }
             }
-            Event::Answer(target, asked) => {
+            Event::Answer(target, asked, wakes) => {
+                let patience = asked + Micros::of_seconds(self.scenario.telemetry.scrape.timeout);
+                let stands_until = self.stands_until(target, now);
+                if stands_until > now {
+                    return match stands_until + wakes < patience {
+                        true => self.schedule(stands_until + wakes, Event::Answer(target, asked, wakes)),
+                        false => self.schedule(patience.max(now), Event::Fail(target, asked)),
+                    };
+                }
                 let at_ms = self.at(asked).as_millis();
                 let noise = self.scenario.telemetry.metric_noise;
                 let mut page = Page::new(&mut self.targets[target], &mut self.telemetry, (at_ms, now), noise);

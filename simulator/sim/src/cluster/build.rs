@@ -13,7 +13,7 @@ use super::outside::{Cache, Endpoint, Host};
 use super::plan::{Plan, Step, Visit};
 use super::pool::Pool;
 use super::topic::Topic;
-use super::{Broker, Cluster, Producer, STEP};
+use super::{Broker, Cluster, Everyday, Producer, STEP};
 use crate::random::{Stream, Streams};
 use crate::scenario::Scenario;
 use crate::scenario::node::{NodeOf, NodeSpec, ServiceSpec};
@@ -115,14 +115,12 @@ impl Cluster {
                 replica.start(ends[replica.of]);
             }
         }
-        let (background, everyday) =
-            background(scenario, [instances.len(), producers.len(), built.len(), brokers.len()], streams);
         let mut cluster = Self {
             topics,
             knobs: Knobs::neutral(producers.len(), instances.len(), built.len()),
             producers: producers
                 .iter()
-                .map(|(node, ())| Producer { name: node.id.clone(), host: host(&node.host) })
+                .map(|(node, ())| Producer { name: node.id.clone(), host: host(&node.host), sent: 0.0 })
                 .collect(),
             brokers: brokers
                 .iter()
@@ -137,11 +135,12 @@ impl Cluster {
             endpoints: endpoints.iter().map(|(node, spec)| Endpoint::new(&node.id, spec)).collect(),
             hosts: hosts.iter().map(|(node, spec)| Host::new(&node.id, spec, streams)).collect(),
             lines: vec![],
-            everyday,
+            everyday: vec![],
             unmatched: scenario.telemetry.logs.unmatched_templates,
-            background,
+            hosts_use: vec![0.0; hosts.len()],
             now: Micros::ZERO,
         };
+        cluster.everyday = everyday(scenario, &cluster, streams);
         for group in 0..cluster.groups.len() {
             cluster.hand_out(group);
         }
@@ -149,18 +148,37 @@ impl Cluster {
     }
 }
 
-/// Who writes everyday lines, and how many a second each does. Servers write far fewer than applications.
-fn background(
-    scenario: &Scenario,
-    [instances, producers, databases, brokers]: [usize; 4],
-    streams: &Streams,
-) -> (Vec<(Source, Stream)>, f64) {
-    let names: Vec<Source> = (0..instances).map(Source::Instance).chain((0..producers).map(Source::Producer)).collect();
-    let mut sources: Vec<Source> = (0..4).flat_map(|_| names.iter().copied()).collect();
-    sources.extend((0..databases).map(Source::Database).chain((0..brokers).map(Source::Broker)));
-    let everyday = scenario.telemetry.logs.background_per_s / sources.len().max(1) as f64;
-    let with_stream = |(place, source): (usize, Source)| (source, streams.stream(&format!("line {place}"), "everyday"));
-    (sources.into_iter().enumerate().map(with_stream).collect(), everyday)
+/// Who writes everyday lines, and how many: as many a second as the scenario says, as long as the load is as usual.
+/// Servers write far fewer than applications.
+fn everyday(scenario: &Scenario, cluster: &Cluster, streams: &Streams) -> Vec<Everyday> {
+    const OF_AN_APPLICATION: f64 = 4.0;
+    let Cluster { instances, producers, databases, brokers, groups, topics, .. } = cluster;
+    let applications = instances.len() + producers.len();
+    let weight = OF_AN_APPLICATION * applications as f64 + (databases.len() + brokers.len()) as f64;
+    let share = scenario.telemetry.logs.background_per_s / weight.max(1.0);
+    let one = |source: Source, name: String, records_per_s: Option<f64>| Everyday {
+        source,
+        stream: streams.stream(&name, "everyday lines"),
+        per_record: records_per_s.map_or(0.0, |rate| share * OF_AN_APPLICATION / rate.max(1e-3)),
+        per_second: if records_per_s.is_none() { share } else { 0.0 },
+        seen: 0.0,
+    };
+    let instance = |(place, instance): (usize, &Instance)| {
+        let rate = topics[instance.topic].usual_rate() / groups[instance.group].members.len().max(1) as f64;
+        one(Source::Instance(place), instance.name.clone(), Some(rate))
+    };
+    let producer = |(place, producer): (usize, &Producer)| {
+        let rate = topics.iter().map(|topic| topic.usual_rate_of(place)).sum();
+        one(Source::Producer(place), producer.name.clone(), Some(rate))
+    };
+    let database = |(place, database): (usize, &Database)| one(Source::Database(place), database.name.clone(), None);
+    let broker =
+        |(place, broker): (usize, &Broker)| one(Source::Broker(place), format!("kafka-{}", broker.number), None);
+    let mut all: Vec<Everyday> = instances.iter().enumerate().map(instance).collect();
+    all.extend(producers.iter().enumerate().map(producer));
+    all.extend(databases.iter().enumerate().map(database));
+    all.extend(brokers.iter().enumerate().map(broker));
+    all
 }
 
 fn jvm(service: &ServiceSpec, mut stream: Stream) -> Jvm {

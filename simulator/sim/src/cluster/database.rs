@@ -189,7 +189,8 @@ impl Replica {
     pub(crate) fn end_step(&mut self, now: Micros, step: Micros, primary_end: f64, knobs: &DatabaseKnobs) {
         self.jitter = Micros::of_seconds(0.0035 * self.hiccups.factor(0.55));
         self.applies = knobs.applies;
-        self.delay = Micros::of_seconds(knobs.delay_s);
+        // A server is told whole seconds.
+        self.delay = Micros::of_seconds(libm::round(knobs.delay_s));
         if primary_end > self.received {
             self.ahead.push_back((now, primary_end));
             self.received = primary_end;

@@ -90,8 +90,7 @@ pub(crate) struct Asked {
 pub(crate) struct Meters {
     pub(crate) listener: Timer,
     pub(crate) listener_failed: Timer,
-    /// When a record was last done, and how long it took.
-    pub(crate) last_done: Micros,
+    /// How long the record took that was done last.
     pub(crate) last_took: Micros,
     pub(crate) http: Vec<Timer>,
     pub(crate) consumed: u64,
@@ -105,6 +104,13 @@ pub(crate) struct Meters {
     pub(crate) retried: u64,
     pub(crate) retried_in_vain: u64,
     pub(crate) at_once: u64,
+}
+
+impl Meters {
+    /// Records done so far, well or not.
+    pub(super) fn done(&self) -> f64 {
+        (self.listener.count + self.listener_failed.count) as f64
+    }
 }
 
 const HOUSEKEEPING: Micros = Micros::seconds(30);
@@ -198,11 +204,6 @@ impl Instance {
             self.meters.cpu_seconds += 0.02 * step.as_seconds();
             self.allocate(IDLE_ALLOCATION * step.as_seconds(), env);
         }
-    }
-
-    /// Whether any record was done lately.
-    pub(crate) fn gets_done(&self, now: Micros) -> bool {
-        now - self.meters.last_done < Micros::SECOND
     }
 
     pub(crate) fn is_paused(&self, at: Micros) -> bool {

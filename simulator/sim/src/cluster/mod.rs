@@ -51,11 +51,12 @@ pub(crate) struct Cluster {
     database_hosts: Vec<Option<usize>>,
     /// Lines that were written and not yet taken.
     pub(crate) lines: Vec<Line>,
-    /// Log lines of everyday work, per second and source.
-    everyday: f64,
+    everyday: Vec<Everyday>,
+    /// Share of everyday lines of applications in words that nobody has a pattern for.
     unmatched: f64,
-    background: Vec<(Source, Stream)>,
     spent: Vec<f64>,
+    /// Processor seconds that nodes of the run used in this step, by host.
+    hosts_use: Vec<f64>,
     pub(crate) now: Micros,
 }
 
@@ -64,6 +65,23 @@ pub(crate) struct Cluster {
 pub(crate) struct Producer {
     pub(crate) name: String,
     pub(crate) host: Option<usize>,
+    /// Records sent so far.
+    pub(crate) sent: f64,
+}
+
+/// Processor seconds that taking and sending one record costs a producer.
+const PRODUCER_CPU: f64 = 0.0006;
+
+/// Who writes lines of everyday work, and how many.
+#[derive(Clone, Debug)]
+struct Everyday {
+    source: Source,
+    stream: Stream,
+    /// Of each record that it has done or sent.
+    per_record: f64,
+    per_second: f64,
+    /// Records done or sent, so far as lines were written of them.
+    seen: f64,
 }
 
 /// A broker.
@@ -118,6 +136,7 @@ impl Cluster {
         for topic in &mut self.topics {
             topic.end_step(&self.knobs.producers);
         }
+        self.count_sent();
         let mut ours = vec![0.0; self.databases.len()];
         for instance in &mut self.instances {
             for pool in &mut instance.pools {
@@ -161,8 +180,18 @@ impl Cluster {
         }
     }
 
+    fn count_sent(&mut self) {
+        let Self { producers, topics, hosts_use, .. } = self;
+        hosts_use.fill(0.0);
+        for (place, producer) in producers.iter_mut().enumerate() {
+            let sent: f64 = topics.iter().map(|topic| topic.sent_by(place)).sum();
+            producer.host.into_iter().for_each(|host| hosts_use[host] += (sent - producer.sent) * PRODUCER_CPU);
+            producer.sent = sent;
+        }
+    }
+
     fn load_hosts(&mut self) {
-        let mut used = vec![0.0; self.hosts.len()];
+        let used = &mut self.hosts_use;
         for (instance, spent) in self.instances.iter().zip(&mut self.spent) {
             let seconds = instance.meters.cpu_seconds - *spent;
             *spent = instance.meters.cpu_seconds;
@@ -172,7 +201,7 @@ impl Cluster {
             host.iter().for_each(|host| used[*host] += database.cpu() * STEP.as_seconds());
         }
         for (host, used) in self.hosts.iter_mut().zip(used) {
-            host.end_step(STEP, used);
+            host.end_step(STEP, *used);
         }
     }
 
@@ -262,51 +291,41 @@ impl Cluster {
         self.lines.push(Line { at: self.now, source: Source::Instance(instance), level, logger, message });
     }
 
-    /// Background noise of the logs: a few lines a second from everybody.
+    /// Lines of everyday work: applications write of the records that they have just done or sent, servers of themselves.
     fn write_everyday(&mut self) {
-        if self.now.0 % Micros::SECOND.0 != 0 {
-            return;
-        }
-        let Self { background, everyday, unmatched, instances, lines, now, .. } = self;
-        for (source, stream) in background {
-            for _ in 0..stream.poisson(*everyday) {
-                let at = *now + Micros::of_seconds(stream.unit());
+        let Self { everyday, unmatched, instances, producers, lines, now, .. } = self;
+        let began = *now - STEP;
+        for Everyday { source, stream, per_record, per_second, seen } in everyday {
+            let done = match *source {
+                Source::Instance(place) => instances[place].meters.done(),
+                Source::Producer(place) => producers[place].sent,
+                _ => 0.0,
+            };
+            let mean = (done - *seen) * *per_record + *per_second * STEP.as_seconds();
+            *seen = done;
+            for _ in 0..stream.poisson(mean) {
+                let at = began + STEP.times(stream.unit());
                 let kind = stream.unit();
-                let spread = stream.factor(0.25);
-                let took = match source {
-                    Source::Instance(instance) => instances[*instance].meters.last_took.times(spread).as_millis(),
-                    _ => 0,
-                };
-                let (level, (logger, message)) = match (&source, kind) {
-                    (Source::Broker(_), _) => {
-                        let text = format!(
-                            "[ProducerStateManager partition=__consumer_offsets-{}] Wrote producer snapshot at offset {} \
-                             with 0 producer ids in 1 ms.",
-                            stream.below(50),
-                            stream.below(4_000_000)
-                        );
-                        (Level::Info, ("kafka.log.UnifiedLog", text))
+                let (level, (logger, message)) = match *source {
+                    Source::Broker(_) => (Level::Info, says::snapshot(stream)),
+                    Source::Database(_) => (Level::Info, says::aborted(stream)),
+                    Source::Producer(_) => (Level::Info, says::placed(stream)),
+                    Source::Instance(place) => {
+                        let spread = stream.factor(0.1);
+                        let took = instances[place].meters.last_took.times(spread).as_millis();
+                        match kind {
+                            ..0.015 => (Level::Warn, says::harmless_warning(stream)),
+                            kind if kind > 1.0 - *unmatched => (Level::Info, says::odd(stream)),
+                            _ => (Level::Info, says::everyday(stream, took)),
+                        }
                     }
-                    (Source::Database(_), _) => {
-                        let text = format!(
-                            "[Note] Aborted connection {} to db: 'shop' user: 'reporting' host: '10.42.3.{}' (Got an error \
-                             reading communication packets)",
-                            100_000 + stream.below(900_000),
-                            1 + stream.below(250)
-                        );
-                        (Level::Info, ("mariadbd", text))
-                    }
-                    (Source::Producer(_), _) => (Level::Info, says::placed(stream)),
-                    (_, ..0.015) => (Level::Warn, says::harmless_warning(stream)),
-                    (_, kind) if kind > 1.0 - *unmatched => (Level::Info, says::odd(stream)),
-                    _ => (Level::Info, says::everyday(stream, took)),
                 };
-                if let Source::Instance(instance) = source {
-                    // A process that stands still, or gets nothing done, writes nothing of its work.
-                    if instances[*instance].is_paused(*now) || !instances[*instance].gets_done(*now) {
+                if let Source::Instance(place) = *source {
+                    // A process that stands still writes nothing.
+                    if instances[place].is_paused(at) {
                         continue;
                     }
-                    instances[*instance].meters.lines[level as usize] += 1;
+                    instances[place].meters.lines[level as usize] += 1;
                 }
                 lines.push(Line { at, source: *source, level, logger, message });
             }

@@ -66,8 +66,28 @@ pub(crate) fn everyday(ids: &mut Stream, took_ms: i64) -> (&'static str, String)
         }
         15..17 => ("c.s.fulfilment.NotifyService", format!("Queued confirmation mail to user{user}@example.com")),
         17..19 => ("c.s.fulfilment.PriceClient", format!("Priced order_id={order} with list {}", 100 + ids.below(40))),
-        _ => ("o.a.k.c.c.internals.ConsumerCoordinator", "[Consumer] Committed offset metadata refreshed".into()),
+        _ => ("c.s.fulfilment.AuditTrail", format!("Audit entry of order_id={order} written")),
     }
+}
+
+/// A broker's line of everyday work.
+pub(crate) fn snapshot(ids: &mut Stream) -> (&'static str, String) {
+    let (partition, offset) = (ids.below(50), ids.below(4_000_000));
+    let text = format!(
+        "[ProducerStateManager partition=__consumer_offsets-{partition}] Wrote producer snapshot at offset {offset} with \
+         0 producer ids in 1 ms."
+    );
+    ("kafka.log.UnifiedLog", text)
+}
+
+/// A database server's line of everyday work.
+pub(crate) fn aborted(ids: &mut Stream) -> (&'static str, String) {
+    let (connection, address) = (100_000 + ids.below(900_000), 1 + ids.below(250));
+    let text = format!(
+        "[Note] Aborted connection {connection} to db: 'shop' user: 'reporting' host: '10.42.3.{address}' (Got an error \
+         reading communication packets)"
+    );
+    ("mariadbd", text)
 }
 
 /// A line of a program that takes orders.

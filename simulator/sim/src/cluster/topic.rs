@@ -149,6 +149,17 @@ impl Topic {
         self.load.as_ref().map_or(0.0, |load| load.record_bytes)
     }
 
+    /// Records per second that its producers usually send, all together.
+    pub(crate) fn usual_rate(&self) -> f64 {
+        self.load.as_ref().map_or(0.0, |load| load.rate)
+    }
+
+    /// The share of it that is this producer's.
+    pub(crate) fn usual_rate_of(&self, producer: usize) -> f64 {
+        let load = self.load.as_ref().filter(|load| load.producers.contains(&producer));
+        load.map_or(0.0, |load| load.rate / load.producers.len() as f64)
+    }
+
     /// Records that this producer has sent to the topic.
     pub(crate) fn sent_by(&self, producer: usize) -> f64 {
         let Some(load) = &self.load else { return 0.0 };

@@ -274,7 +274,7 @@ impl Instance {
         let took = self.now - flight.began;
         let timer = if is_good { &mut self.meters.listener } else { &mut self.meters.listener_failed };
         timer.record(self.now, flight.count, took);
-        (self.meters.last_done, self.meters.last_took) = (self.now, took);
+        self.meters.last_took = took;
         self.active -= flight.count;
         let left = match &mut self.batch {
             Some(batch) => {

@@ -55,6 +55,8 @@ pub(crate) struct Luck {
     pub(crate) fails: bool,
     pub(crate) resets: bool,
     pub(crate) next: Micros,
+    /// How long a process that stood still takes to answer once it goes on.
+    pub(crate) wakes: Micros,
 }
 
 impl Target {
@@ -88,7 +90,8 @@ impl Target {
         let resets = self.schedule.chance(spec.reset_prob);
         let jitter = self.schedule.uniform(-spec.jitter, spec.jitter) / 2.0;
         let regular = Micros(self.phase.0 + (number as i64 + 1) * Micros::of_seconds(spec.interval).0);
-        Luck { fails, resets, next: regular + Micros::of_seconds(jitter) }
+        let wakes = Micros::millis(2) + Micros::of_seconds(self.schedule.exponential(0.02));
+        Luck { fails, resets, next: regular + Micros::of_seconds(jitter), wakes }
     }
 
     /// A scrape that got no answer: all its series end, and `up` is 0.

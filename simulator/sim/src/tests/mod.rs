@@ -1,5 +1,6 @@
 //! What must hold in every run, whatever the scenario: looked at from inside, where all that is true can be seen.
 
+mod adds_up;
 mod determinism;
 mod physics;
 

@@ -210,7 +210,7 @@ fn lines_of_an_application_are_counted_by_their_level() {
 
 #[test]
 fn counters_only_fall_when_their_process_begins_again() {
-    let resets = "[telemetry]\nscrape = { gap_prob = 0.01, reset_prob = 0.01 }\n";
+    let resets = "[telemetry]\nscrape = { gap_prob = 0.01, reset_prob = 0.03 }\n";
     let run = run(&scenario(8, &(fault("db.slow-statement", "orders-db", 0.9, "") + resets)), 3);
     let falls = |samples: &[(i64, f64)]| -> Vec<i64> {
         let values: Vec<_> = samples.iter().filter(|(_, value)| !value.is_nan()).collect();

@@ -43,7 +43,7 @@ pub(super) fn write_host(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
 pub(super) fn write_producer(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
     let producer = &cluster.producers[place];
     let labels = [("client_id", producer.name.as_str()), ("kafka_version", "3.9.0")];
-    let sent: f64 = cluster.topics.iter().map(|topic| topic.sent_by(place)).sum();
+    let sent = producer.sent;
     let bytes: f64 = cluster.topics.iter().map(|topic| topic.sent_by(place) * topic.record_bytes()).sum();
     page.counter("kafka_producer_record_send_total", &labels, libm::floor(sent));
     page.counter("kafka_producer_byte_total", &labels, libm::floor(bytes));
