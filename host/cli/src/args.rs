@@ -103,11 +103,11 @@ pub enum Command {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Sources")]
 pub struct SourceArgs {
-    /// A configuration file; see `host/service/lagdoctor.example.toml`.
+    /// A configuration file; `lagdoctor run --example` prints one with every setting.
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["bootstrap", "prometheus", "logs"])]
     pub config: Option<PathBuf>,
     /// A recorded incident; with -c, the plugins of the file look at it.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["bootstrap", "prometheus", "logs"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["bootstrap", "prometheus", "logs", "topology", "at"])]
     pub bundle: Option<PathBuf>,
     /// Kafka, as HOST:PORT[,HOST:PORT...].
     #[arg(long, value_name = "HOST:PORT")]
@@ -136,7 +136,7 @@ pub struct WindowArgs {
     /// How far to look back: 30m, 1h, 90s.
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration)]
     pub last: std::time::Duration,
-    /// The moment to diagnose: RFC 3339 or Unix seconds. Default: now; for a bundle, its own.
+    /// The moment to look at: RFC 3339 or Unix seconds. Default: now; a bundle has its own.
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
     /// Distance of readings.
@@ -188,7 +188,7 @@ pub struct DiagnoseArgs {
     #[arg(long = "plugin", value_name = "FILE")]
     pub plugins: Vec<PathBuf>,
     /// Diagnose again each time as long as this.
-    #[arg(long, value_name = "EVERY", num_args = 0..=1, default_missing_value = "60s", value_parser = duration)]
+    #[arg(long, value_name = "EVERY", conflicts_with = "bundle", num_args = 0..=1, default_missing_value = "60s", value_parser = duration)]
     pub watch: Option<std::time::Duration>,
     /// How to print.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
@@ -198,9 +198,12 @@ pub struct DiagnoseArgs {
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The configuration file; see `host/service/lagdoctor.example.toml`.
-    #[arg(short, long, value_name = "FILE")]
-    pub config: PathBuf,
+    /// The configuration file.
+    #[arg(short, long, value_name = "FILE", required_unless_present = "example")]
+    pub config: Option<PathBuf>,
+    /// Print a configuration with every setting explained, and do nothing else.
+    #[arg(long, conflicts_with = "config")]
+    pub example: bool,
     /// Stop after so many rounds. Default: go on until told to stop.
     #[arg(long, value_name = "N")]
     pub rounds: Option<u32>,
@@ -211,7 +214,7 @@ pub struct RunArgs {
 #[command(group = clap::ArgGroup::new("to").required(true).multiple(true).args(["out", "openmetrics", "serve", "list"]))]
 pub struct SimulateArgs {
     /// A built-in scenario, or a scenario file.
-    #[arg(required_unless_present = "list")]
+    #[arg(required_unless_present = "list", conflicts_with = "list")]
     pub scenario: Option<String>,
     /// The draw: times, sizes, victims and noise. The same seed gives the same bytes.
     #[arg(long, default_value_t = 1)]
@@ -220,12 +223,15 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Write what a Prometheus would have scraped, as OpenMetrics: fill your own with it by `promtool tsdb
-    /// create-blocks-from openmetrics FILE DATA-FOLDER`.
+    /// create-blocks-from openmetrics FILE DATA-FOLDER`. Topology and truth go beside it.
     #[arg(long, value_name = "FILE")]
     pub openmetrics: Option<PathBuf>,
+    /// When the run ends: `now`, RFC 3339 or Unix seconds. Default: a moment drawn from the seed.
+    #[arg(long, value_name = "TIME", conflicts_with = "serve")]
+    pub until: Option<String>,
     /// Answer the Prometheus and Elasticsearch APIs here, and run an in-process Kafka. The scenario's hour ends now, and
     /// goes on in real time.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", conflicts_with_all = ["out", "openmetrics"])]
     pub serve: Option<SocketAddr>,
     /// With --serve: play the incident from its start, so many times as fast as life, until it has caught up with the
     /// clock. Default: it has just happened.

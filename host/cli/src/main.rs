@@ -47,9 +47,9 @@ fn main() -> ExitCode {
 async fn run(cli: Cli, output: &Output) -> miette::Result<ExitCode> {
     match cli.command {
         Command::Demo(args) => Box::pin(commands::demo::run(args, output)).await,
-        Command::Status(args) => commands::status::run(args, output).await,
-        Command::Diagnose(args) => commands::diagnose::run(args, output).await,
-        Command::Run(args) => commands::service::run(args, output).await,
+        Command::Status(args) => Box::pin(commands::status::run(args, output)).await,
+        Command::Diagnose(args) => Box::pin(commands::diagnose::run(args, output)).await,
+        Command::Run(args) => Box::pin(commands::service::run(args, output)).await,
         Command::Simulate(args) => commands::simulate::run(args, output).await,
         Command::Evaluate(args) => commands::evaluate::run(args, output).await,
         Command::Record(args) => commands::record::run(args, output).await,

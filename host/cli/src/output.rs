@@ -1,5 +1,6 @@
 //! Where output goes: answers to stdout, progress and errors to stderr; colour and progress bars only on a terminal.
 
+use std::future::Future;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -32,7 +33,8 @@ impl Output {
         let theme = if colour { miette::GraphicalTheme::unicode() } else { miette::GraphicalTheme::unicode_nocolor() };
         // Fails only when a hook is set already, which is as good.
         let _ = miette::set_hook(Box::new(move |_| {
-            Box::new(miette::MietteHandlerOpts::new().graphical_theme(theme.clone()).build())
+            // The terminal folds lines itself, and what is not folded here can be copied and pasted.
+            Box::new(miette::MietteHandlerOpts::new().graphical_theme(theme.clone()).wrap_lines(false).build())
         }));
         Self { colour }
     }
@@ -98,6 +100,36 @@ pub fn log_to_stderr(verbose: u8) {
         .with_target(false);
     // Fails only when a subscriber is set already, as in tests.
     let _ = logs.try_init();
+}
+
+/// Runs `work` until it ends or the program is told to stop, by Ctrl-C or by whatever supervises it. For what goes on
+/// until somebody stops it, being stopped is no failure.
+pub async fn until_stopped(work: impl Future<Output = miette::Result<ExitCode>>) -> miette::Result<ExitCode> {
+    tokio::select! {
+        done = work => done,
+        () = stopped() => Ok(exit(FINE)),
+    }
+}
+
+#[cfg(unix)]
+async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Where a signal cannot be listened to, it ends the program by itself.
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn stopped() {
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// `1 line`, `2 lines`.
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The exit code of this number.

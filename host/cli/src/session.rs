@@ -9,7 +9,9 @@ use lagdoctor_model::{Millis, Signals, Timestamp, Window};
 use lagdoctor_runtime::{Bound, Host, HostOptions, Network, Transport};
 use lagdoctor_service::config::PluginSection;
 use lagdoctor_service::report::{Envelope, Links};
-use lagdoctor_service::{Bundled, Collector, Config, Flags, Loaded, Look, Request, Sources, derive, plugins};
+use lagdoctor_service::{
+    Bundled, Collector, Config, ConfigError, Flags, Loaded, Look, Request, Sources, derive, plugins,
+};
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
 
 use crate::args::{SourceArgs, WindowArgs};
@@ -125,8 +127,11 @@ pub fn cluster(args: &SourceArgs) -> String {
 /// The sources that flags or a configuration file name.
 pub fn sources(args: &SourceArgs) -> Result<Sources> {
     if let Some(file) = &args.config {
-        let config = Config::load(file).into_diagnostic()?;
-        return Sources::from_config(&config).into_diagnostic();
+        let sources = configured(&config(file)?)?;
+        if args.bundle.is_none() {
+            readable(&sources, file)?;
+        }
+        return Ok(sources);
     }
     let flags = Flags {
         cluster: cluster(args),
@@ -142,7 +147,46 @@ pub fn sources(args: &SourceArgs) -> Result<Sources> {
             "there is nothing to read from"
         ));
     }
-    Sources::from_flags(&flags).into_diagnostic()
+    Sources::from_flags(&flags).map_err(wrong)
+}
+
+/// The configuration in a file.
+pub fn config(file: &Path) -> Result<Config> {
+    Config::load(file).map_err(wrong)
+}
+
+/// The sources that a configuration names.
+pub fn configured(config: &Config) -> Result<Sources> {
+    Sources::from_config(config).map_err(wrong)
+}
+
+/// Refuses a configuration that names nothing to read from.
+pub fn readable(sources: &Sources, file: &Path) -> Result<()> {
+    if sources.kafka.is_empty() && sources.plugins.is_empty() {
+        return Err(miette!(
+            help = "add a [[kafka]] section or a [[plugin]] that collects; `lagdoctor run --example` prints a configuration to start from",
+            "{} names nothing to read from",
+            file.display()
+        ));
+    }
+    Ok(())
+}
+
+fn wrong(error: ConfigError) -> miette::Report {
+    let help = match &error {
+        ConfigError::Read { .. } => "check the path and the rights; paths in a configuration start from its folder",
+        ConfigError::Topology { .. } => {
+            "an edge points from what waits to what it waits for; `lagdoctor run --example` ends with a topology"
+        }
+        ConfigError::Secret { .. } => "set it for this process, or change where [secrets] looks for it",
+        ConfigError::Flag { .. } => "`--help` says what each flag takes",
+        ConfigError::Field { .. } | ConfigError::Conflict { .. } => {
+            "`lagdoctor run --example` prints a configuration with every setting explained"
+        }
+    };
+    // A diagnostic made of text has no chain of causes, so the cause stands in it.
+    let cause = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+    miette::MietteDiagnostic::new(format!("{error}{cause}")).with_help(help).into()
 }
 
 /// The signals of a bundle, with what follows from its offsets.
@@ -165,14 +209,17 @@ pub fn wall_clock() -> Result<Timestamp> {
     Timestamp::from_millis(ms).into_diagnostic()
 }
 
-/// Reads Unix seconds, or `2026-03-01T12:34:56Z`.
-fn moment(text: &str) -> Result<Timestamp> {
+/// Reads `now`, Unix seconds, or `2026-03-01T12:34:56Z`.
+pub fn moment(text: &str) -> Result<Timestamp> {
     let bad = || {
         miette!(
-            help = "write Unix seconds (1772368496) or UTC in RFC 3339 (2026-03-01T12:34:56Z)",
+            help = "write `now`, Unix seconds (1772368496) or UTC in RFC 3339 (2026-03-01T12:34:56Z)",
             "`{text}` is no moment"
         )
     };
+    if text == "now" {
+        return wall_clock();
+    }
     if let Some(seconds) = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite()) {
         return Timestamp::from_millis((seconds * 1000.0) as i64).map_err(|_| bad());
     }

@@ -148,7 +148,7 @@ fn show(number: u32, act: &Act, output: &Output) {
     let title = if number == 1 { "A group falls behind" } else { "Another one falls behind; the curve looks the same" };
     heading(number, title, output);
     output.say(&curve(&act.signals));
-    output.say(&StatusReport::of(&act.signals).text(output.style(), report::Rows::Groups));
+    output.say(&StatusReport::of(&act.signals).without_gaps().text(output.style(), report::Rows::Groups));
     output.say(&report::text(&act.diagnosis, output.style()));
     output.say(&format!(
         "(window to verdict: {} ms; the largest z-score alone would have blamed {})\n",

@@ -31,7 +31,7 @@ pub async fn list(format: Format, output: &Output) -> Result<ExitCode> {
                 let size = plugin.size() / 1024;
                 format!(
                     "{:11} {:26} {:8} {size:>5} KiB  {}\n",
-                    plugin.world(),
+                    plugin.world().to_string(),
                     manifest.name,
                     manifest.version,
                     manifest.summary

@@ -1,15 +1,17 @@
 //! The service in its simplest form: collect, diagnose, tell, and again.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use lagdoctor_model::{Diagnosis, Window};
+use lagdoctor_model::{Diagnosis, Gap, GapCause, Timestamp, Window};
 use lagdoctor_runtime::IncidentEvent;
+use lagdoctor_service::config::EXAMPLE;
 use lagdoctor_service::notify::{self, Incidents, Rules};
 use lagdoctor_service::report::{self, Envelope};
-use lagdoctor_service::{Config, Look, Request, Sources};
+use lagdoctor_service::{Config, Look, Request};
 use lagdoctor_service::{Options, diagnose};
-use miette::{IntoDiagnostic, Result};
+use miette::Result;
 
 use crate::args::RunArgs;
 use crate::output::{self, Output};
@@ -17,9 +19,18 @@ use crate::session::{self, Session};
 
 /// Runs the command until it is told to stop.
 pub async fn run(args: RunArgs, output: &Output) -> Result<ExitCode> {
-    let config = Config::load(&args.config).into_diagnostic()?;
-    let sources = Sources::from_config(&config).into_diagnostic()?;
+    let Some(file) = &args.config else {
+        output.say(EXAMPLE);
+        return Ok(output::exit(output::FINE));
+    };
+    let config = session::config(file)?;
+    let sources = session::configured(&config)?;
+    session::readable(&sources, file)?;
     let session = Session::live(sources, &[], "").await?;
+    output::until_stopped(Box::pin(rounds(&config, &session, args.rounds, output))).await
+}
+
+async fn rounds(config: &Config, session: &Session, most: Option<u32>, output: &Output) -> Result<ExitCode> {
     let schedule = &config.schedule;
     let mut collector = session.collector(schedule.window);
     let clusters: Vec<String> = collector.clusters().map(str::to_owned).collect();
@@ -27,6 +38,7 @@ pub async fn run(args: RunArgs, output: &Output) -> Result<ExitCode> {
         Incidents::new(Rules { open_after: config.notify.open_after, close_after: config.notify.close_after });
     let mut rounds = 0_u32;
     let mut last_diagnosis = None;
+    let mut blind: BTreeMap<Option<String>, Blind> = BTreeMap::new();
     output.note(&format!(
         "watching {}; looking every {}, diagnosing every {}",
         if clusters.is_empty() { "what Prometheus knows of Kafka".to_owned() } else { clusters.join(", ") },
@@ -37,9 +49,8 @@ pub async fn run(args: RunArgs, output: &Output) -> Result<ExitCode> {
         let began = tokio::time::Instant::now();
         let now = session::wall_clock()?;
         let window = Window { start: now - schedule.window, now, step: schedule.step };
-        for gap in collector.look(&window, schedule.deadline).await {
-            output.note(&format!("{now} {}: {}", gap.source, gap.statement));
-        }
+        let gaps = collector.look(&window, schedule.deadline).await;
+        blind.entry(None).or_default().told(now, &gaps, output);
         if last_diagnosis.is_none_or(|last| now.since(last) >= schedule.diagnose) {
             last_diagnosis = Some(now);
             // Groups of one name in two clusters are two groups, so each cluster is judged by itself.
@@ -53,22 +64,46 @@ pub async fn run(args: RunArgs, output: &Output) -> Result<ExitCode> {
                 let diagnosis =
                     diagnose(&signals, &session.loaded.plugins, &Options { deadline, ..Options::default() }).await;
                 let name = cluster.unwrap_or("kafka");
+                blind.entry(Some(name.to_owned())).or_default().told(now, &diagnosis.gaps, output);
                 output.say(&format!("{now} {name}: {}", report::headline(&diagnosis)));
                 if let Some(event) = incidents.observe(name, &diagnosis) {
                     let envelope = Envelope { cluster: name.to_owned(), ..session.envelope(clock.elapsed()) };
-                    tell(&session, &event, &diagnosis, &envelope, output).await;
+                    tell(session, &event, &diagnosis, &envelope, output).await;
                 }
             }
         }
         rounds += 1;
-        if args.rounds.is_some_and(|most| rounds >= most) {
+        if most.is_some_and(|most| rounds >= most) {
             return Ok(output::exit(output::FINE));
         }
         let pause = u64::try_from(schedule.collect.as_millis()).unwrap_or(15_000);
-        tokio::select! {
-            () = tokio::time::sleep_until(began + std::time::Duration::from_millis(pause)) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(output::exit(output::FINE)),
+        tokio::time::sleep_until(began + Duration::from_millis(pause)).await;
+    }
+}
+
+/// What cannot be seen at the moment. Each is said once when it begins and once when it is over, because a service that
+/// says it at every look fills the log on the very night on which somebody has to read it.
+#[derive(Default)]
+struct Blind {
+    known: BTreeSet<(String, GapCause)>,
+}
+
+impl Blind {
+    fn told(&mut self, now: Timestamp, gaps: &[Gap], output: &Output) {
+        for line in self.changed(gaps) {
+            output.note(&format!("{now} {line}"));
         }
+    }
+
+    /// What has changed since the last time. Numbers in a statement do not count.
+    fn changed(&mut self, gaps: &[Gap]) -> Vec<String> {
+        let key = |gap: &Gap| (gap.source.clone(), gap.cause);
+        let fresh = gaps.iter().filter(|gap| !self.known.contains(&key(gap)));
+        let mut lines: Vec<String> = fresh.map(|gap| format!("{}: {}", gap.source, gap.statement)).collect();
+        let present: BTreeSet<_> = gaps.iter().map(key).collect();
+        lines.extend(self.known.difference(&present).map(|(source, _)| format!("{source}: all right again")));
+        self.known = present;
+        lines
     }
 }
 
@@ -82,5 +117,25 @@ async fn tell(session: &Session, event: &IncidentEvent, diagnosis: &Diagnosis, e
     }
     for gap in &told.gaps {
         output.note(&format!("{now} {}: {}", gap.source, gap.statement));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gap(source: &str, statement: &str) -> Gap {
+        Gap { source: source.into(), cause: GapCause::Unreachable, node: None, statement: statement.into() }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_said_once_and_once_more_when_it_is_over() {
+        let mut blind = Blind::default();
+        let mut check = |gaps: &[Gap], expected: &[&str]| assert_eq!(blind.changed(gaps), expected);
+        check(&[], &[]);
+        check(&[gap("kafka shop", "no answer for 2 s")], &["kafka shop: no answer for 2 s"]);
+        check(&[gap("kafka shop", "no answer for 17 s"), gap("logs", "gone")], &["logs: gone"]);
+        check(&[gap("logs", "gone")], &["kafka shop: all right again"]);
+        check(&[], &["logs: all right again"]);
     }
 }

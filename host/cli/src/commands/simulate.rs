@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lagdoctor_bundle::Meta;
+use lagdoctor_bundle::{Meta, Truth};
 use lagdoctor_grade::{Stage, look, sources, truth};
 use lagdoctor_model::{Millis, Timestamp};
 use lagdoctor_sim::{Scenario, Simulation, builtin_names, endpoints};
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
 
 use crate::args::SimulateArgs;
-use crate::output::{self, Output};
+use crate::output::{self, Output, counted};
 use crate::serve::simulated::{self, Pipeline};
 use crate::session::{self, Session};
 
@@ -21,6 +21,8 @@ use crate::session::{self, Session};
 const TICK: Duration = Duration::from_secs(1);
 /// How densely its Kafka is kept in step with a past that is played at once.
 const LOOK: Millis = Millis::seconds(30);
+/// What simulated bundles name as their source.
+const SOURCE: &str = "lagdoctor simulate";
 
 /// Runs the command.
 pub async fn run(args: SimulateArgs, output: &Output) -> Result<ExitCode> {
@@ -30,23 +32,10 @@ pub async fn run(args: SimulateArgs, output: &Output) -> Result<ExitCode> {
         return Ok(output::exit(output::FINE));
     }
     let scenario = scenario(args.scenario.as_deref().unwrap_or_default())?;
-    if let Some(folder) = &args.out {
-        write(&scenario, args.seed, folder, output).await?;
-    }
-    if let Some(file) = &args.openmetrics {
-        let (made, seed) = (scenario.clone(), args.seed);
-        let scraped = tokio::task::spawn_blocking(move || {
-            let mut run = Simulation::new(&made, seed);
-            run.advance_to(run.end());
-            (endpoints::prometheus::openmetrics(run.telemetry()), run.end())
-        });
-        let (text, end) = scraped.await.into_diagnostic()?;
-        std::fs::write(file, text).into_diagnostic().wrap_err_with(|| format!("cannot write {}", file.display()))?;
-        output.note(&format!("wrote {}; look at it with --at {end}", file.display()));
-    }
     if let Some(address) = args.serve {
-        live(&scenario, &args, address, output).await?;
+        return output::until_stopped(live(&scenario, &args, address, output)).await;
     }
+    files(&scenario, &args, output).await?;
     Ok(output::exit(output::FINE))
 }
 
@@ -68,38 +57,98 @@ pub fn scenario(name: &str) -> Result<Scenario> {
     Scenario::parse(&text, used).into_diagnostic().wrap_err_with(|| format!("cannot use scenario {name}"))
 }
 
-/// The run as a bundle, seen by the real collectors, with its truth beside it.
-async fn write(scenario: &Scenario, seed: u64, folder: &Path, output: &Output) -> Result<()> {
-    let bar = output.progress(3, "simulating");
-    let made = scenario.clone();
-    let pair = tokio::task::spawn_blocking(move || Simulation::pair(&made, seed)).await.into_diagnostic()?;
+/// The run as files, with its truth beside them.
+async fn files(scenario: &Scenario, args: &SimulateArgs, output: &Output) -> Result<()> {
+    if let Some(folder) = &args.out {
+        keep_what_was_recorded(folder)?;
+    }
+    let until = args.until.as_deref().map(session::moment).transpose()?;
+    let bar = output.progress(2, "simulating");
+    let (made, seed) = (scenario.clone(), args.seed);
+    let pair = tokio::task::spawn_blocking(move || match until {
+        Some(end) => Simulation::pair_from(&made, seed, end - made.duration()),
+        None => Simulation::pair(&made, seed),
+    });
+    let pair = pair.await.into_diagnostic()?;
     let truth = truth(&pair.truth()).into_diagnostic()?;
-    bar.inc(1);
-    bar.set_message("collecting");
-    let stage = Arc::new(Stage::default());
-    let session = Session::open(sources(), &[], "simulated", stage.clone()).await?;
     let run = Arc::new(pair.run);
-    stage.put_on(run.clone());
-    let signals = look(&run, &session.loaded.collectors).await;
     bar.inc(1);
     bar.set_message("writing");
-    lagdoctor_bundle::write(folder, &signals, &Meta { source: "lagdoctor simulate".into(), symptom: None })
-        .into_diagnostic()?;
-    truth.write(folder).into_diagnostic()?;
+    let mut wrote = vec![];
+    if let Some(folder) = &args.out {
+        wrote.push(bundle(&run, folder).await?);
+        truth.write(folder).into_diagnostic()?;
+    }
+    if let Some(file) = &args.openmetrics {
+        wrote.push(metrics(&run, file)?);
+        truth.write(&file.with_extension("")).into_diagnostic()?;
+    }
     bar.finish_and_clear();
-    output.note(&format!(
-        "wrote {} series and {} log lines of {} nodes to {}; what really happened is in {}.truth.toml",
-        signals.series.len(),
-        signals.logs.len(),
-        signals.topology.len(),
-        folder.display(),
-        folder.display()
-    ));
+    output.note(&wrote.join("\n"));
     Ok(())
 }
 
-/// The run as live endpoints.
-async fn live(scenario: &Scenario, args: &SimulateArgs, address: SocketAddr, output: &Output) -> Result<()> {
+/// A simulated bundle can be made again, a recorded one cannot, so only the first is written over.
+fn keep_what_was_recorded(folder: &Path) -> Result<()> {
+    let is_recorded = folder.join("bundle.toml").exists()
+        && lagdoctor_bundle::read(folder).is_ok_and(|bundle| bundle.meta.source != SOURCE);
+    if is_recorded {
+        return Err(miette!(
+            help = "give another folder with --out",
+            "`{}` holds a bundle that was not simulated, and is left as it is",
+            folder.display()
+        ));
+    }
+    Ok(())
+}
+
+/// Writes the run as a bundle, seen by the real collectors. Says what was written.
+async fn bundle(run: &Arc<Simulation>, folder: &Path) -> Result<String> {
+    let stage = Arc::new(Stage::default());
+    let session = Session::open(sources(), &[], "simulated", stage.clone()).await?;
+    stage.put_on(run.clone());
+    let signals = look(run, &session.loaded.collectors).await;
+    lagdoctor_bundle::write(folder, &signals, &Meta { source: SOURCE.into(), symptom: None }).into_diagnostic()?;
+    Ok(format!(
+        "wrote {} series and {} of {} to {}; what really happened is in {}",
+        signals.series.len(),
+        counted(signals.logs.len(), "log line"),
+        counted(signals.topology.len(), "node"),
+        folder.display(),
+        Truth::path_for(folder).display(),
+    ))
+}
+
+/// Writes what a Prometheus would have scraped, and the topology beside it. Says what was written, and how to use it.
+fn metrics(run: &Simulation, file: &Path) -> Result<String> {
+    let topology = file.with_extension("topology.json");
+    let write = |path: &Path, text: String| {
+        std::fs::write(path, text).map_err(|error| {
+            miette!(
+                help = "check that its folder exists, rights and free space",
+                "cannot write {}: {error}",
+                path.display()
+            )
+        })
+    };
+    write(file, endpoints::prometheus::openmetrics(run.telemetry()))?;
+    write(&topology, lagdoctor_bundle::topology_json(run.topology()))?;
+    Ok(format!(
+        "wrote {} samples of {} series to {file}; what really happened is in {truth}\n\
+         Fill a Prometheus that keeps its data from then on (storage.tsdb.retention.time), and ask:\n  \
+         promtool tsdb create-blocks-from openmetrics {file} DATA-FOLDER\n  \
+         lagdoctor diagnose --prometheus http://localhost:9090 --topology {topology} --at {end}",
+        run.telemetry().sample_count(),
+        run.telemetry().series_count(),
+        file = file.display(),
+        truth = Truth::path_for(&file.with_extension("")).display(),
+        topology = topology.display(),
+        end = run.end(),
+    ))
+}
+
+/// The run as live endpoints, until the program is told to stop.
+async fn live(scenario: &Scenario, args: &SimulateArgs, address: SocketAddr, output: &Output) -> Result<ExitCode> {
     let begun = session::wall_clock()?;
     let start = begun - scenario.duration();
     let mut pipeline = Pipeline::of(Simulation::new(scenario, args.seed).live_from(start))?;
@@ -125,10 +174,7 @@ async fn live(scenario: &Scenario, args: &SimulateArgs, address: SocketAddr, out
     let step = Millis::new((TICK.as_secs_f64() * 1000.0 * factor) as i64).into_diagnostic()?;
     let mut ticks = tokio::time::interval(TICK);
     loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-        }
+        ticks.tick().await;
         // A run in the past moves on at its own pace; it never gets ahead of the clock that everybody else asks by.
         let present = session::wall_clock()?;
         moment = if args.speed.is_some() { (moment + step).min(present) } else { present };

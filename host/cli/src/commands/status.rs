@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use lagdoctor_model::GroupStatus;
+use lagdoctor_model::{GapCause, GroupStatus, Signals};
 use lagdoctor_service::report::{Rows, StatusReport};
 use miette::{Result, miette};
 
@@ -14,7 +14,7 @@ use crate::session::{self, Reader};
 /// Kafka's own request time-out is 30 s; whoever looks at a screen does not wait that long.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Runs the command. Exit code 1 when a group is worse than OK.
+/// Runs the command. Exit code 1 when a group is worse than OK, 2 when no group could be seen.
 pub async fn run(args: StatusArgs, output: &Output) -> Result<ExitCode> {
     let sources = session::sources(&args.sources)?;
     let signals = Reader::live(&sources).await?.signals(&args.sources, &args.window, DEADLINE).await?;
@@ -39,5 +39,18 @@ pub async fn run(args: StatusArgs, output: &Output) -> Result<ExitCode> {
         Format::Markdown => report.markdown(rows),
     });
     let bad = report.groups.iter().any(|group| group.status > GroupStatus::Unknown);
-    Ok(output::exit(if bad { output::FOUND } else { output::FINE }))
+    Ok(output::exit(match bad {
+        true => output::FOUND,
+        false if report.groups.is_empty() && is_blind(&signals) => output::COULD_NOT,
+        false => output::FINE,
+    }))
+}
+
+/// Whether something that knows groups could not be asked. That no group is seen then says nothing.
+fn is_blind(signals: &Signals) -> bool {
+    signals.gaps.iter().any(|gap| match gap.cause {
+        GapCause::Unreachable | GapCause::Refused | GapCause::PluginFailed | GapCause::NotGranted => true,
+        GapCause::NotConfigured => gap.source == "kafka",
+        GapCause::Malformed | GapCause::Truncated => false,
+    })
 }

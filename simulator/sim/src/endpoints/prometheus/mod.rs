@@ -2,6 +2,7 @@
 //! in Prometheus's own error body, which then says what is. Start at [`answer`].
 
 mod eval;
+mod openmetrics;
 mod query;
 pub(crate) mod text;
 
@@ -16,6 +17,7 @@ use serde_json::json;
 use super::Response;
 use crate::telemetry::{Metric, Telemetry};
 use eval::{Moment, Row, Value};
+pub use openmetrics::openmetrics;
 use query::{Expr, Selector};
 
 /// Most points of one series in one answer, as the real server has it.
@@ -54,12 +56,6 @@ pub fn answer(telemetry: &Telemetry, now: Timestamp, path: &str, params: &[(Stri
             Response::json(status, &json!({ "status": "error", "errorType": kind, "error": why }))
         }
     }
-}
-
-/// All that was scraped, as OpenMetrics text: `promtool tsdb create-blocks-from openmetrics` makes blocks of it that a
-/// real Prometheus serves.
-pub fn openmetrics(telemetry: &Telemetry) -> String {
-    text::openmetrics(telemetry)
 }
 
 fn plain(status: u16, body: &str) -> Response {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use lagdoctor_model::Timestamp;
 
 use super::eval::LOOK_BACK_MS;
-use crate::telemetry::{Metric, MetricKind, Telemetry, is_stale};
+use crate::telemetry::{Metric, Telemetry};
 
 /// A value: the shortest decimal that reads back as it, never with an exponent.
 pub(super) fn value(value: f64) -> String {
@@ -103,45 +103,21 @@ pub(super) fn exposition(telemetry: &Telemetry, now: Timestamp) -> String {
         let kind = samples[0].0.kind.word();
         let _ = writeln!(out, "# TYPE {name} {kind}");
         for (series, number) in samples {
-            selector(&mut out, series);
-            let _ = writeln!(out, " {}", value(number));
+            let _ = writeln!(out, "{name}{} {}", braced(&series.labels), value(number));
         }
     }
     out
 }
 
-/// Every sample, as `promtool tsdb create-blocks-from openmetrics` reads it. Marks of series that ended have no form there.
-pub(super) fn openmetrics(telemetry: &Telemetry) -> String {
-    let mut by_name: BTreeMap<&str, Vec<&Metric>> = BTreeMap::new();
-    for series in &telemetry.series {
-        by_name.entry(&series.name).or_default().push(series);
-    }
+/// Labels in braces, as exporters write them; nothing where there are none.
+pub(super) fn braced(labels: &BTreeMap<String, String>) -> String {
     let mut out = String::new();
-    for (name, series) in by_name {
-        // Real exporters have counters without `_total`, which OpenMetrics does not know.
-        let _ =
-            writeln!(out, "# TYPE {name} {}", if series[0].kind == MetricKind::Gauge { "gauge" } else { "unknown" });
-        for one in series {
-            let mut name = String::new();
-            selector(&mut name, one);
-            for (at_ms, number) in one.samples.iter().filter(|(_, number)| !is_stale(*number)) {
-                let (seconds, ms) = (at_ms.div_euclid(1000), at_ms.rem_euclid(1000));
-                let _ = writeln!(out, "{name} {} {seconds}.{ms:03}", value(*number));
-            }
-        }
-    }
-    out.push_str("# EOF\n");
-    out
-}
-
-/// `name{label="value",...}`.
-fn selector(out: &mut String, series: &Metric) {
-    out.push_str(&series.name);
-    for (place, (label, value)) in series.labels.iter().enumerate() {
+    for (place, (label, value)) in labels.iter().enumerate() {
         let value = value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
         let _ = write!(out, "{}{label}=\"{value}\"", if place == 0 { "{" } else { "," });
     }
-    out.push_str(if series.labels.is_empty() { "" } else { "}" });
+    out.push_str(if labels.is_empty() { "" } else { "}" });
+    out
 }
 
 #[cfg(test)]
