@@ -41,6 +41,11 @@ pub struct Host {
     pub(crate) shared: Arc<Shared>,
 }
 
+/// Source and digest of a component.
+pub(crate) type Key = (String, String);
+/// Whoever holds it may compile.
+pub(crate) type Turn = Arc<tokio::sync::Mutex<()>>;
+
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     /// What collectors and notifiers may import.
@@ -50,8 +55,10 @@ pub(crate) struct Shared {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) limits: Limits,
     pub(crate) slots: Arc<Semaphore>,
-    /// Plugins that are still in use, by source and digest: compiling takes as long as thousands of calls.
-    pub(crate) loaded: Mutex<BTreeMap<(String, String), Weak<Parts>>>,
+    /// Plugins that are still in use: compiling takes as long as thousands of calls.
+    pub(crate) loaded: Mutex<BTreeMap<Key, Weak<Parts>>>,
+    /// Held while a component is being compiled: whoever wants the same one waits for it.
+    pub(crate) loading: Mutex<BTreeMap<Key, Turn>>,
     _ticker: Ticker,
 }
 
@@ -72,8 +79,8 @@ impl Host {
         let isolated = isolated(&engine).map_err(refused)?;
         let ticker = Ticker::start(engine.clone())?;
         let slots = Arc::new(Semaphore::new(CONCURRENT_CALLS as usize));
-        let loaded = Mutex::default();
-        let shared = Shared { engine, connected, isolated, transport, limits, slots, loaded, _ticker: ticker };
+        let (loaded, loading) = (Mutex::default(), Mutex::default());
+        let shared = Shared { engine, connected, isolated, transport, limits, slots, loaded, loading, _ticker: ticker };
         Ok(Self { shared: Arc::new(shared) })
     }
 

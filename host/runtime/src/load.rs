@@ -10,7 +10,7 @@ use wasmtime::component::Component;
 
 use crate::bindings::{collector, forecaster, notifier, ranker, scorer, types};
 use crate::call::Call;
-use crate::engine::{Host, Shared};
+use crate::engine::{Host, Key, Shared, Turn};
 use crate::error::LoadError;
 use crate::manifest::{Claim, World};
 use crate::plugin::{Parts, Plugin};
@@ -46,9 +46,9 @@ impl Host {
             hex
         });
         let key = (source_name.clone(), digest.clone());
-        let in_use =
-            self.shared.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(&key).and_then(Weak::upgrade);
-        if let Some(parts) = in_use {
+        let turn = self.turn(&key);
+        let _turn = turn.lock().await;
+        if let Some(parts) = self.in_use(&key) {
             return Ok(Plugin { parts });
         }
         let (host, name, bytes) = (self.clone(), source_name.clone(), wasm.to_vec());
@@ -73,6 +73,17 @@ impl Host {
         loaded.retain(|_, parts| parts.strong_count() > 0);
         loaded.insert(key, Arc::downgrade(&plugin.parts));
         Ok(plugin)
+    }
+
+    /// What to hold while compiling this component. Those that nobody holds or waits for are forgotten.
+    fn turn(&self, key: &Key) -> Turn {
+        let mut loading = self.shared.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        loading.retain(|_, turn| Arc::strong_count(turn) > 1);
+        loading.entry(key.clone()).or_default().clone()
+    }
+
+    fn in_use(&self, key: &Key) -> Option<Arc<Parts>> {
+        self.shared.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(key).and_then(Weak::upgrade)
     }
 
     async fn describe(&self, source: &str, world: World, prepared: &Prepared) -> Result<Claim, LoadError> {

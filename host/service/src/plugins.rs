@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+
 use lagdoctor_runtime::{BindError, Bound, GrantRule, Host, Limits, LoadError, Operator, Plugin, Secrets, World};
 
 use crate::config::{LimitsSection, PluginSection, Sources};
@@ -93,6 +95,7 @@ pub enum PluginError {
 /// When a plugin is unknown, unreadable or no plugin, its configuration does not fit, or there is not exactly one ranker.
 pub async fn load(host: &Host, sources: &Sources, bundled: &[Bundled<'_>]) -> Result<Loaded, PluginError> {
     let secrets: Arc<dyn Secrets> = Arc::new(sources.secrets.clone());
+    let _compiled = compiled(host, sources, bundled).await;
     let mut bound: Vec<Bound> = vec![];
     for section in &sources.plugins {
         let (plugin, is_bundled) = find(host, section, bundled).await?;
@@ -122,6 +125,22 @@ pub async fn load(host: &Host, sources: &Sources, bundled: &[Bundled<'_>]) -> Re
     }
     bound.extend(rest);
     sorted(bound)
+}
+
+/// The bundled plugins that are likely to run, compiled at the same time, which is most of the time that a start takes.
+/// What fails here fails again, and is told, where it is wanted; what is not wanted after all is dropped.
+async fn compiled(host: &Host, sources: &Sources, bundled: &[Bundled<'_>]) -> Vec<Plugin> {
+    let is_named = |name: &str| sources.plugins.iter().any(|section| section.name.as_deref() == Some(name));
+    let judges =
+        |name: &str| name.starts_with("scorer-") || name.starts_with("ranker-") || name.starts_with("forecaster-");
+    let mut tasks = JoinSet::new();
+    for component in bundled {
+        if is_named(component.name) || (judges(component.name) && !BASELINES.contains(&component.name)) {
+            let (host, name, wasm) = (host.clone(), component.name.to_owned(), component.wasm.to_vec());
+            tasks.spawn(async move { host.load(&name, &wasm).await });
+        }
+    }
+    tasks.join_all().await.into_iter().filter_map(Result::ok).collect()
 }
 
 /// Loads and binds the collectors that `sources` name and nothing else, for what reads and does not judge.
