@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use lagdoctor_model::{Diagnosis, Gap, GapCause, Timestamp, Window};
-use lagdoctor_runtime::IncidentEvent;
+use lagdoctor_model::{Gap, GapCause, Timestamp, Window};
 use lagdoctor_service::config::EXAMPLE;
-use lagdoctor_service::notify::{self, Incidents, Rules};
+use lagdoctor_service::notify::{Incidents, Rules};
 use lagdoctor_service::report::{self, Envelope};
 use lagdoctor_service::{Config, Look, Request};
 use lagdoctor_service::{Options, diagnose};
 use miette::Result;
 
 use crate::args::RunArgs;
+use crate::outbox::{Letter, Outbox};
 use crate::output::{self, Output};
 use crate::session::{self, Session};
 
@@ -39,6 +39,7 @@ async fn rounds(config: &Config, session: &Session, most: Option<u32>, output: &
     let mut rounds = 0_u32;
     let mut last_diagnosis = None;
     let mut blind: BTreeMap<Option<String>, Blind> = BTreeMap::new();
+    let mut outbox = Outbox::default();
     output.note(&format!(
         "watching {}; looking every {}, diagnosing every {}",
         if clusters.is_empty() { "what Prometheus knows of Kafka".to_owned() } else { clusters.join(", ") },
@@ -68,9 +69,10 @@ async fn rounds(config: &Config, session: &Session, most: Option<u32>, output: &
                 output.say(&format!("{now} {name}: {}", report::headline(&diagnosis)));
                 if let Some(event) = incidents.observe(name, &diagnosis) {
                     let envelope = Envelope { cluster: name.to_owned(), ..session.envelope(clock.elapsed()) };
-                    tell(session, &event, &diagnosis, &envelope, output).await;
+                    outbox.put(Letter { event, diagnosis, envelope }, session);
                 }
             }
+            outbox.send(now, session, output).await;
         }
         rounds += 1;
         if most.is_some_and(|most| rounds >= most) {
@@ -101,28 +103,21 @@ impl Blind {
         let fresh = gaps.iter().filter(|gap| !self.known.contains(&key(gap)));
         let mut lines: Vec<String> = fresh.map(|gap| format!("{}: {}", gap.source, gap.statement)).collect();
         let present: BTreeSet<_> = gaps.iter().map(key).collect();
-        lines.extend(self.known.difference(&present).map(|(source, _)| format!("{source}: all right again")));
+        let blind: BTreeSet<&str> = gaps.iter().map(|gap| gap.source.as_str()).collect();
+        let healed: BTreeSet<&str> = self.known.iter().map(|(source, _)| source.as_str()).collect();
+        lines.extend(healed.difference(&blind).map(|source| format!("{source}: all right again")));
         self.known = present;
         lines
-    }
-}
-
-/// Tells everybody, and says who was told and who could not be.
-async fn tell(session: &Session, event: &IncidentEvent, diagnosis: &Diagnosis, envelope: &Envelope, output: &Output) {
-    let now = diagnosis.window.now;
-    let notifiers = &session.loaded.plugins.notifiers;
-    let told = notify::tell(event, diagnosis, &session.links(), envelope, notifiers, now).await;
-    for (notifier, receipt) in &told.receipts {
-        output.note(&format!("{now} {notifier} told {}", receipt.destination));
-    }
-    for gap in &told.gaps {
-        output.note(&format!("{now} {}: {}", gap.source, gap.statement));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn refused(source: &str) -> Gap {
+        Gap { cause: GapCause::Refused, ..gap(source, "no right to read") }
+    }
 
     fn gap(source: &str, statement: &str) -> Gap {
         Gap { source: source.into(), cause: GapCause::Unreachable, node: None, statement: statement.into() }
@@ -136,6 +131,7 @@ mod tests {
         check(&[gap("kafka shop", "no answer for 2 s")], &["kafka shop: no answer for 2 s"]);
         check(&[gap("kafka shop", "no answer for 17 s"), gap("logs", "gone")], &["logs: gone"]);
         check(&[gap("logs", "gone")], &["kafka shop: all right again"]);
+        check(&[refused("logs")], &["logs: no right to read"]);
         check(&[], &["logs: all right again"]);
     }
 }

@@ -59,6 +59,14 @@ impl Incidents {
         if diagnosis.verdict == Verdict::NoIncident {
             return self.calm(scope, now);
         }
+        // Too little is known to say whether anything hurts, as in the first minute after a start: no reason to wake
+        // anybody, and none to think that an incident is over.
+        if diagnosis.verdict == Verdict::InsufficientEvidence && diagnosis.symptom.is_none() {
+            if let Some(incident) = self.open.get_mut(scope) {
+                incident.calm_since = None;
+            }
+            return None;
+        }
         let incident = self.open.entry(scope.to_owned()).or_insert_with(|| Incident {
             id: format!("{scope}/{}", now.as_millis()),
             since: now,
@@ -123,7 +131,7 @@ mod tests {
         Rules { open_after: Millis::seconds(open_after), close_after: Millis::seconds(close_after) }
     }
 
-    /// `c` a cause, `d` another cause, `i` thin evidence, `.` nothing: one each minute.
+    /// `c` a cause, `d` another cause, `i` thin evidence, `?` not even a symptom is known, `.` nothing: one each minute.
     fn diagnosis(kind: char, minute: u32) -> Diagnosis {
         let mut diagnosis = match kind {
             'c' => samples::cause(),
@@ -133,6 +141,7 @@ mod tests {
                 other
             }
             'i' => samples::insufficient(),
+            '?' => Diagnosis { symptom: None, ..samples::insufficient() },
             _ => samples::no_incident(),
         };
         diagnosis.window.now = samples::noon(minute * 60);
@@ -179,6 +188,12 @@ mod tests {
     }
 
     #[test]
+    fn knowing_nothing_is_neither_an_incident_nor_its_end() {
+        check(rules(0, 0), "???..??", "");
+        check(rules(0, 120), "c??.?..?...", "0 opened, 10 closed");
+    }
+
+    #[test]
     fn a_second_incident_is_another_one() {
         let ids: Vec<_> = events(rules(0, 0), "c.c.").into_iter().map(|event| event.incident).collect();
         assert_eq!(ids[0], ids[1]);
@@ -197,7 +212,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_incident_opens_first_closes_last_and_never_repeats_a_key(course in "[cdi.]{0,60}", open in 0u32..200, close in 0u32..200) {
+        fn every_incident_opens_first_closes_last_and_never_repeats_a_key(course in "[cdi?.]{0,60}", open in 0u32..200, close in 0u32..200) {
             let events = events(rules(open, close), &course);
             let mut keys: Vec<_> = events.iter().map(|event| event.idempotency_key.clone()).collect();
             keys.sort();

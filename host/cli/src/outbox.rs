@@ -1,0 +1,79 @@
+//! What has to be told and is not told yet. A notifier whose far side is down the moment an incident opens must not mean
+//! that nobody hears of it, so it is asked again at each diagnosis. Start at [`Outbox::send`].
+
+use std::collections::VecDeque;
+
+use lagdoctor_model::{Diagnosis, Timestamp};
+use lagdoctor_runtime::{Bound, IncidentEvent};
+use lagdoctor_service::notify;
+use lagdoctor_service::report::Envelope;
+
+use crate::output::{Output, counted};
+use crate::session::Session;
+
+/// How many letters one notifier may be behind. Older ones are dropped first: of a long incident the end matters most.
+const MOST: usize = 32;
+
+/// A step of an incident, and what is known of it.
+#[derive(Clone)]
+pub struct Letter {
+    /// The step.
+    pub event: IncidentEvent,
+    /// What was found.
+    pub diagnosis: Diagnosis,
+    /// What is said about the run that found it.
+    pub envelope: Envelope,
+}
+
+/// Letters for each notifier, oldest first.
+#[derive(Default)]
+pub struct Outbox {
+    boxes: Vec<(Bound, VecDeque<Letter>)>,
+}
+
+impl Outbox {
+    /// Adds a letter for every notifier.
+    pub fn put(&mut self, letter: Letter, session: &Session) {
+        if self.boxes.is_empty() {
+            let notifiers = session.loaded.plugins.notifiers.iter();
+            self.boxes = notifiers.map(|notifier| (notifier.clone(), VecDeque::new())).collect();
+        }
+        for (_, letters) in &mut self.boxes {
+            letters.push_back(letter.clone());
+            if letters.len() > MOST {
+                letters.pop_front();
+            }
+        }
+    }
+
+    /// Tells what is to be told, in order, and says who was told and who could not be. Sending again is safe: an event
+    /// carries its idempotency key.
+    pub async fn send(&mut self, now: Timestamp, session: &Session, output: &Output) {
+        for (notifier, letters) in &mut self.boxes {
+            while let Some(letter) = letters.front() {
+                let Letter { event, diagnosis, envelope } = letter;
+                let only = std::slice::from_ref(notifier);
+                let told = notify::tell(event, diagnosis, &session.links(), envelope, only, now).await;
+                for (notifier, receipt) in &told.receipts {
+                    output.note(&format!(
+                        "{now} {notifier} told {} that {} is {}",
+                        receipt.destination,
+                        event.incident,
+                        event.phase.as_str()
+                    ));
+                }
+                if !told.gaps.is_empty() {
+                    let waiting = counted(letters.len(), "message");
+                    for gap in &told.gaps {
+                        output.note(&format!(
+                            "{now} {}: {}; {waiting} kept, and sent with the next diagnosis",
+                            gap.source, gap.statement
+                        ));
+                    }
+                    break;
+                }
+                letters.pop_front();
+            }
+        }
+    }
+}
