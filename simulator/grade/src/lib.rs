@@ -4,6 +4,7 @@
 //! Start at [`Stage`], which stands in for the network; [`Graded::of`] grades one diagnosis, [`Scorecard`] adds them up.
 
 mod graded;
+mod past;
 mod scorecard;
 mod stage;
 

@@ -1,44 +1,12 @@
 //! Can people paste what they are shown? Every query that the real collectors and what is derived from them put beside a
 //! series is asked of the same simulated Prometheus that the series came from.
 
-use std::path::Path;
-use std::sync::Arc;
+mod common;
 
-use lagdoctor_grade::{Stage, look, sources};
-use lagdoctor_model::{Signals, Timestamp};
-use lagdoctor_runtime::{Host, HostOptions};
-use lagdoctor_service::{Bundled, derive, plugins};
+use lagdoctor_model::Timestamp;
+use lagdoctor_service::derive;
 use lagdoctor_sim::{Scenario, Simulation, endpoints::prometheus};
 use serde_json::Value;
-
-/// Name and bytes of every built plugin.
-fn built() -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins");
-    let files = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut found: Vec<_> = files
-        .filter(|path| path.extension().is_some_and(|ending| ending == "wasm"))
-        .filter_map(|path| Some((path.file_stem()?.to_str()?.to_owned(), std::fs::read(&path).ok()?)))
-        .collect();
-    found.sort();
-    assert!(!found.is_empty(), "there are no plugins in {}: run `cargo xtask build`", folder.display());
-    found
-}
-
-/// A whole run, and what the collectors see of its last hour.
-async fn seen(name: &str, seed: u64) -> (Arc<Simulation>, Signals) {
-    let stage = Arc::new(Stage::default());
-    let host = Host::new(HostOptions::new(stage.clone())).unwrap();
-    let built = built();
-    let components: Vec<_> = built.iter().map(|(name, wasm)| Bundled { name, wasm }).collect();
-    let loaded = plugins::load(&host, &sources(), &components).await.unwrap();
-    let mut run = Simulation::new(&Scenario::builtin(name).unwrap(), seed);
-    run.advance_to(run.end());
-    let run = Arc::new(run);
-    stage.put_on(run.clone());
-    let signals = look(&run, &loaded.collectors).await;
-    assert!(signals.series.len() > 200, "{:?}", signals.gaps);
-    (run, signals)
-}
 
 /// The values that a query gives at a time.
 fn ask(run: &Simulation, query: &str, at: Timestamp) -> Result<Vec<f64>, String> {
@@ -56,7 +24,7 @@ fn ask(run: &Simulation, query: &str, at: Timestamp) -> Result<Vec<f64>, String>
 #[tokio::test]
 async fn every_query_that_is_shown_can_be_pasted() {
     for name in ["db-timeouts", "replication-delay"] {
-        let (run, signals) = seen(name, 1).await;
+        let (run, signals) = common::seen(&Scenario::builtin(name).unwrap(), 1).await;
         let (mut asked, mut levels) = (0, 0);
         for series in &signals.series {
             let Some(query) = series.query().filter(|query| !derive::is_command(query)) else { continue };

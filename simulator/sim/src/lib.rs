@@ -18,6 +18,7 @@
 mod cluster;
 pub mod endpoints;
 mod fault;
+mod past;
 mod random;
 mod scenario;
 mod simulation;
@@ -30,6 +31,7 @@ mod trace;
 mod truth;
 mod units;
 
+pub use past::Past;
 pub use scenario::{Expect, Scenario, ScenarioError, builtin_names};
 pub use simulation::{Pair, Simulation};
 pub use state::{CommitState, GroupState, KafkaState, MemberState, PartitionState};

@@ -51,7 +51,7 @@ enum Event {
 impl Simulation {
     /// A run at its start. What the scenario leaves open is drawn from the seed, the moment of the start included.
     pub fn new(scenario: &Scenario, seed: u64) -> Self {
-        let streams = Streams::new(Hash::of(&[&scenario.seed.to_le_bytes(), &seed.to_le_bytes()]));
+        let streams = streams(scenario, seed);
         let mut cluster = Cluster::new(scenario, &streams);
         let faults: Vec<(Drawn, Box<dyn Effect>)> = Drawn::all(scenario, &streams)
             .into_iter()
@@ -103,6 +103,11 @@ impl Simulation {
         let mut run = self.begun_at(start);
         run.end = Micros(i64::MAX);
         run
+    }
+
+    /// Lets it begin at another moment; only before anything has happened.
+    pub(crate) fn set_start(&mut self, start: Timestamp) {
+        self.start = start;
     }
 
     /// The run with its faults, and the same run without them, both to their end.
@@ -303,6 +308,11 @@ impl Pair {
     pub fn truth(&self) -> Truth {
         truth(&self.run, self.impact.as_ref())
     }
+}
+
+/// All chance of a run.
+pub(crate) fn streams(scenario: &Scenario, seed: u64) -> Streams {
+    Streams::new(Hash::of(&[&scenario.seed.to_le_bytes(), &seed.to_le_bytes()]))
 }
 
 /// A moment that tells nothing: any millisecond of two years.

@@ -332,6 +332,13 @@ impl Cluster {
         }
     }
 
+    /// The load that seasons asked for so long before the run began, all topics together, as a multiple of the usual one.
+    pub(crate) fn load_before(&self, back: Micros) -> f64 {
+        let usual: f64 = self.topics.iter().map(Topic::usual_rate).sum();
+        let then: f64 = self.topics.iter().map(|topic| topic.rate_before(back)).sum();
+        if usual > 0.0 { then / usual } else { 1.0 }
+    }
+
     /// Index of the host that a database runs on.
     pub(crate) fn host_of_database(&self, place: usize) -> Option<usize> {
         self.database_hosts.get(place).copied().flatten()

@@ -85,7 +85,7 @@ impl Topic {
         };
         let partitions = shares.into_iter().enumerate().map(partition).collect();
         let load = workload.map(|(workload, producers)| Load {
-            rate: workload.rate.draw(&mut setup),
+            rate: workload.rate.draw(&mut setup) * workload.load,
             season: workload.season.as_ref().map(|season| {
                 let phase = match &season.phase {
                     Phase::At(phase) => phase.draw(&mut setup),
@@ -154,6 +154,11 @@ impl Topic {
         self.load.as_ref().map_or(0.0, |load| load.rate)
     }
 
+    /// Records per second that the season asked for so long before the run began.
+    pub(crate) fn rate_before(&self, back: Micros) -> f64 {
+        self.load.as_ref().map_or(0.0, |load| load.rate * load.seasonal(Micros::ZERO - back))
+    }
+
     /// The share of it that is this producer's.
     pub(crate) fn usual_rate_of(&self, producer: usize) -> f64 {
         let load = self.load.as_ref().filter(|load| load.producers.contains(&producer));
@@ -178,7 +183,20 @@ impl Topic {
     }
 }
 
+/// How much of the wandering of a rate is left in its mean over some seconds: of its standard deviation, as a share.
+pub(crate) fn share_of_wander_in_a_mean_over(seconds: f64) -> f64 {
+    let lengths = seconds / WANDER;
+    libm::sqrt(2.0 / lengths * (1.0 - (1.0 - libm::exp(-lengths)) / lengths))
+}
+
 impl Load {
+    /// The factor of the season at a moment, which may lie before the run.
+    fn seasonal(&self, at: Micros) -> f64 {
+        self.season.map_or(1.0, |(period, amp, phase)| {
+            1.0 + amp * libm::sin(std::f64::consts::TAU * (phase + at.as_seconds() / period))
+        })
+    }
+
     /// Records that the step should bring.
     fn expected(&mut self, now: Micros, step: Micros, knobs: &[ProducerKnobs]) -> f64 {
         if now >= self.wander_at {
@@ -186,9 +204,7 @@ impl Load {
             let keep = libm::exp(-1.0 / WANDER);
             self.wander = self.wander * keep + self.noise * libm::sqrt(1.0 - keep * keep) * self.wandering.normal();
         }
-        let season = self.season.map_or(1.0, |(period, amp, phase)| {
-            1.0 + amp * libm::sin(std::f64::consts::TAU * (phase + now.as_seconds() / period))
-        });
+        let season = self.seasonal(now);
         let wanted: f64 = self.producers.iter().map(|producer| knobs[*producer].rate).sum();
         let share = wanted / self.producers.len().max(1) as f64;
         self.rate * season * libm::exp(self.wander) * share * step.as_seconds()

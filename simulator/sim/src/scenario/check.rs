@@ -19,6 +19,10 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), String> {
     if scenario.warmup < 0.0 || scenario.warmup > scenario.duration {
         return Err("`warmup` is longer than `duration`, or negative".into());
     }
+    let may_be = |(days, step): (u32, f64)| (1..=60).contains(&days) && (60.0..=86_400.0).contains(&step);
+    if !scenario.history().is_none_or(may_be) {
+        return Err("history: `days` lies outside 1 to 60, or `step` outside 1 min to 1 d".into());
+    }
     for node in &scenario.nodes {
         check_node(scenario, node).map_err(|why| format!("node `{}`: {why}", node.id))?;
     }

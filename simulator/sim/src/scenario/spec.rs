@@ -23,6 +23,9 @@ pub(crate) struct WorkloadSpec {
     pub(crate) noise: f64,
     #[serde(default = "kilobyte")]
     pub(crate) record_bytes: Number,
+    /// Multiple of the rate; 1 in every scenario that is read.
+    #[serde(skip, default = "as_it_is")]
+    pub(crate) load: f64,
     /// Records in each partition when the run begins.
     #[serde(default = "some_records")]
     pub(crate) start_offset: Number,
@@ -258,7 +261,7 @@ fn some_seconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Opt
     seconds(deserializer).map(Some)
 }
 
-/// The past that seasonality is learned from.
+/// The past that seasonality is learned from; see [`crate::Past`] for what is made of it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HistorySpec {
@@ -268,6 +271,9 @@ pub(crate) struct HistorySpec {
 
 fn small() -> f64 {
     0.03
+}
+fn as_it_is() -> f64 {
+    1.0
 }
 fn kilobyte() -> Number {
     Number::Fixed(1024.0)

@@ -134,6 +134,7 @@ fn what_cannot_be_is_refused_with_what_would_be_right() {
     refused(&changed("after = \"f1\"", "after = \"f3\""), &["`f3`, which is no fault above it"]);
     refused(&changed("backlog:fulfilment", "backlog:billing"), &["backlog:billing", "GROUP"]);
     refused(&changed("\"load.replay\"]", "\"load.replay\", \"1\"]"), &["at most two"]);
+    refused(&changed("days = 2", "days = 400"), &["history", "`days` lies outside 1 to 60"]);
     refused("schema = ", &["is no TOML"]);
 }
 
