@@ -7,10 +7,12 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
+use lagdoctor_guest_build::process::shown;
+
 use crate::command::Options;
 use crate::guests::{self, Selection};
 use crate::layout::Layout;
-use crate::run::{Failure, run, shown};
+use crate::run::{Failure, run};
 use crate::stage::Stages;
 use crate::tally::Tally;
 

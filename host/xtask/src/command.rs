@@ -2,11 +2,12 @@
 
 use std::process::{Command as Process, ExitCode};
 
+use lagdoctor_guest_build::{Choice, Consent};
+
 use crate::guests::{self, Selection};
 use crate::layout::Layout;
 use crate::run::{Failure, run};
 use crate::stage::Stages;
-use crate::toolchain::{Choice, Consent};
 use crate::{check, prerequisites};
 
 const USAGE: &str = "\

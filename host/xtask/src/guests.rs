@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::{fs, io};
 
 use cargo_metadata::{CrateType, Metadata};
+use lagdoctor_guest_build::{TARGET, Toolchain, wrap as wrap_module};
 
 use crate::command::Options;
 use crate::index::{Entry, Index};
 use crate::layout::Layout;
 use crate::run::{Failure, run, write_if_changed};
-use crate::toolchain::{TARGET, Toolchain};
-use crate::{component, source};
+use crate::source;
+use crate::terminal::Terminal;
 
 /// Which plugins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +42,8 @@ pub(crate) fn build(layout: &Layout, selection: &Selection, options: Options) ->
     if stale.is_empty() {
         eprintln!("    nothing has changed since the last build");
     } else {
-        let toolchain = Toolchain::find(options.toolchain, options.consent)?;
-        let mut cargo = toolchain.cargo(layout);
+        let toolchain = Toolchain::find(options.toolchain, options.consent, &Terminal)?;
+        let mut cargo = toolchain.cargo(&layout.workshop());
         for guest in &stale {
             cargo.args(["--package", &guest.name]);
         }
@@ -68,7 +69,7 @@ fn wrap(layout: &Layout, guest: &Guest) -> Result<Entry, Failure> {
     let file = format!("{}.wasm", guest.name.replace('-', "_"));
     let module = layout.guest_target().join(TARGET).join("release").join(file);
     let module = fs::read(&module).map_err(Failure::file("read", &module))?;
-    let component = component::wrap(&module).map_err(|why| Failure::Component { plugin: guest.name.clone(), why })?;
+    let component = wrap_module(&module).map_err(|why| Failure::Component { plugin: guest.name.clone(), why })?;
     let path = layout.components().join(format!("{}.wasm", guest.name));
     let written = write_if_changed(&path, &component.bytes)?;
     eprintln!(

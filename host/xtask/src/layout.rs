@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cargo_metadata::{Metadata, MetadataCommand};
+use lagdoctor_guest_build::Workshop;
 
 use crate::run::Failure;
 
@@ -41,6 +42,12 @@ impl Layout {
     /// Cargo's folder for guests: one of its own, because two compilers may share it with nobody.
     pub(crate) fn guest_target(&self) -> PathBuf {
         self.root.join("target/guests")
+    }
+
+    /// What is built when plugins are.
+    pub(crate) fn workshop(&self) -> Workshop {
+        let sources = (self.root.clone(), "lagdoctor".to_owned());
+        Workshop { folder: self.plugins(), target: self.guest_target(), sources }
     }
 
     /// Cargo's folder for the workspace; `CARGO_TARGET_DIR` and configuration may move it.

@@ -1,10 +1,9 @@
 //! `cargo xtask`: how is all of this built, shown and tested? Start at [`command::Command`]; `guests` turns plugins
-//! into components, `toolchain` finds a compiler for them, `check` runs everything that CI holds.
+//! into components, `check` runs everything that CI holds.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for developers talks to them")]
 
 mod check;
 mod command;
-mod component;
 mod guests;
 mod index;
 mod layout;
@@ -13,7 +12,7 @@ mod run;
 mod source;
 mod stage;
 mod tally;
-mod toolchain;
+mod terminal;
 
 use std::process::ExitCode;
 

@@ -1,8 +1,11 @@
 //! How is another program started, and what is said when that fails?
 
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::{fs, io};
+
+use lagdoctor_guest_build::ToolchainError;
+use lagdoctor_guest_build::process::shown;
 
 /// Why a command of `cargo xtask` could not do its job.
 #[derive(Debug, thiserror::Error)]
@@ -17,8 +20,8 @@ pub(crate) enum Failure {
     File { verb: &'static str, path: PathBuf, source: io::Error },
     #[error("these are missing: {0}")]
     Missing(String),
-    #[error("{0}")]
-    Toolchain(String),
+    #[error(transparent)]
+    Toolchain(#[from] ToolchainError),
     #[error("plugin `{plugin}` does not become a component: {why}")]
     Component { plugin: String, why: String },
     #[error("there is no plugin `{0}`; there are: {1}")]
@@ -39,12 +42,6 @@ impl Failure {
     }
 }
 
-/// A command line, as a person would type it.
-pub(crate) fn shown(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
-}
-
 /// Runs a program that talks to the person itself.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     let status = command
@@ -54,12 +51,6 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Failed { command: shown(command), status: status.to_string() })
-}
-
-/// What a program prints to standard output, if it can be started and succeeds.
-pub(crate) fn output_of(command: &mut Command) -> Option<String> {
-    let Output { status, stdout, .. } = command.stderr(std::process::Stdio::null()).output().ok()?;
-    status.success().then(|| String::from_utf8_lossy(&stdout).trim().to_owned())
 }
 
 /// Writes a file whole or not at all, and only when it differs, so that nothing that depends on it is built again.

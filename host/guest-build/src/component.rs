@@ -4,10 +4,13 @@ use wit_component::{ComponentEncoder, DecodedWasm};
 
 /// A component and what it says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Component {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) world: &'static str,
-    pub(crate) imports: Vec<String>,
+pub struct Component {
+    /// The component.
+    pub bytes: Vec<u8>,
+    /// `collector`, `scorer`, `ranker`, `forecaster` or `notifier`.
+    pub world: &'static str,
+    /// Interfaces that it imports.
+    pub imports: Vec<String>,
 }
 
 /// The interface that holds the job of each world, as it stands in an export name.
@@ -20,7 +23,10 @@ const WORLDS: [(&str, &str); 5] = [
 ];
 
 /// Wraps a core module that `wit-bindgen` has prepared, and validates what comes out.
-pub(crate) fn wrap(module: &[u8]) -> Result<Component, String> {
+///
+/// # Errors
+/// Why it does not become a component with one world of the contract, in words for the plugin's author.
+pub fn wrap(module: &[u8]) -> Result<Component, String> {
     let encoded = ComponentEncoder::default().validate(true).module(module).and_then(|mut encoder| encoder.encode());
     let bytes = encoded.map_err(|error| format!("{error:#}"))?;
     let (world, imports) = inspect(&bytes)?;

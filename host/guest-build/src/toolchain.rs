@@ -5,17 +5,16 @@
 //! `rust-toolchain.toml`, because where rustup cannot download every cargo call would then fail.
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Read, Write};
-use std::path::Path;
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, io, thread};
 
-use crate::layout::Layout;
-use crate::run::{Failure, output_of, run, shown};
+use crate::process::{output_of, shown};
 
 /// The target of all guests: no WASI, so that a guest's only imports are those of the contract.
-pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+pub const TARGET: &str = "wasm32-unknown-unknown";
 
 const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "rust-web-src", "cargo-web", "lld-19"];
 const DEBIAN_LINKER: &str = "wasm-ld-19";
@@ -26,23 +25,58 @@ const RUSTUP_PATIENCE: Duration = Duration::from_secs(120);
 
 /// Which toolchain a person wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Choice {
+pub enum Choice {
+    /// The first that works.
     First,
+    /// The one in use, with rustup's standard library for the target.
     Rustup,
+    /// Debian's packages.
     Debian,
 }
 
 /// Whether packages may be installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Consent {
+pub enum Consent {
+    /// After asking, or where nobody could be asked.
     Ask,
+    /// Yes.
     Given,
+}
+
+/// The person at the terminal.
+pub trait Console {
+    /// Tells one line.
+    fn say(&self, line: &str);
+    /// Asks whether this command may be run.
+    fn agrees(&self, command: &str) -> bool;
+}
+
+/// No compiler for the guests' target.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no compiler for {TARGET}, which plugins need. Run one of\n  rustup target add {TARGET}\n  {}\nTried:\n  {}",
+    debian_command(), tried.join("\n  ")
+)]
+pub struct ToolchainError {
+    /// What was tried, and why it did not work.
+    pub tried: Vec<String>,
+}
+
+/// What is built, and where.
+#[derive(Clone, Debug)]
+pub struct Workshop {
+    /// The folder of the manifest.
+    pub folder: PathBuf,
+    /// Cargo's folder for what it makes. One of its own, because two compilers may share it with nobody.
+    pub target: PathBuf,
+    /// What stands in a component in place of the path of these sources, so that it does not tell where it was built.
+    pub sources: (PathBuf, String),
 }
 
 /// A compiler that makes guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Toolchain {
-    /// The one that runs this program, with the target's library beside it.
+pub enum Toolchain {
+    /// The one in use, with the target's library beside it.
     Own,
     /// Debian's, which builds the standard library from its source.
     Debian,
@@ -53,45 +87,42 @@ impl Toolchain {
     ///
     /// # Errors
     /// When there is none, naming both commands that would bring one.
-    pub(crate) fn find(choice: Choice, consent: Consent) -> Result<Self, Failure> {
+    pub fn find(choice: Choice, consent: Consent, console: &dyn Console) -> Result<Self, ToolchainError> {
         if choice != Choice::Debian && own_has_target() {
-            eprintln!("    plugins are built with this toolchain's own {TARGET}");
+            console.say(&format!("plugins are built with this toolchain's own {TARGET}"));
             return Ok(Self::Own);
         }
         if choice != Choice::Rustup && debian_is_installed() {
-            eprintln!("    plugins are built with Debian's rustc-web, which is installed");
+            console.say("plugins are built with Debian's rustc-web, which is installed");
             return Ok(Self::Debian);
         }
         let mut tried = Vec::new();
         if choice != Choice::Debian {
-            match rustup_add() {
+            match rustup_add(console) {
                 Ok(()) => {
-                    eprintln!("    plugins are built with this toolchain; rustup has just added {TARGET} to it");
+                    console
+                        .say(&format!("plugins are built with this toolchain; rustup has just added {TARGET} to it"));
                     return Ok(Self::Own);
                 }
                 Err(why) => tried.push(why),
             }
         }
         if choice != Choice::Rustup {
-            match debian_install(consent) {
+            match debian_install(consent, console) {
                 Ok(()) => {
-                    eprintln!("    plugins are built with Debian's rustc-web, which has just been installed");
+                    console.say("plugins are built with Debian's rustc-web, which has just been installed");
                     return Ok(Self::Debian);
                 }
                 Err(why) => tried.push(why),
             }
         }
-        Err(Failure::Toolchain(format!(
-            "no compiler for {TARGET}, which the plugins need. Run one of\n  rustup target add {TARGET}\n  {}\nTried:\n  {}",
-            debian_command(),
-            tried.join("\n  ")
-        )))
+        Err(ToolchainError { tried })
     }
 
-    /// Cargo, set up to build guests in their own target folder.
-    pub(crate) fn cargo(self, layout: &Layout) -> Command {
+    /// Cargo, set up to build this.
+    pub fn cargo(self, workshop: &Workshop) -> Command {
         let mut command = match self {
-            Self::Own => layout.cargo(),
+            Self::Own => Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into())),
             Self::Debian => {
                 let mut command = Command::new("/usr/bin/cargo");
                 // What rustup's cargo told this program about itself would mislead another cargo.
@@ -104,9 +135,9 @@ impl Toolchain {
                 command
             }
         };
-        command.current_dir(layout.plugins()).args(["build", "--release", "--target", TARGET]);
-        command.arg("--target-dir").arg(layout.guest_target());
-        command.env("CARGO_ENCODED_RUSTFLAGS", flags(layout)).env_remove("RUSTFLAGS");
+        command.current_dir(&workshop.folder).args(["build", "--release", "--target", TARGET]);
+        command.arg("--target-dir").arg(&workshop.target);
+        command.env("CARGO_ENCODED_RUSTFLAGS", flags(workshop)).env_remove("RUSTFLAGS");
         if self == Self::Debian {
             command.arg("-Zbuild-std=std,panic_abort");
         }
@@ -115,11 +146,12 @@ impl Toolchain {
 }
 
 /// Panic messages hold source paths. They must not tell where a plugin was built, nor make its bytes depend on that.
-fn flags(layout: &Layout) -> OsString {
+fn flags(workshop: &Workshop) -> OsString {
     let home = env::var_os("HOME").unwrap_or_default();
     let cargo_home = env::var_os("CARGO_HOME").unwrap_or_else(|| Path::new(&home).join(".cargo").into_os_string());
     let mut flags = OsString::new();
-    for (from, to) in [(layout.root().as_os_str(), "lagdoctor"), (&cargo_home, "cargo")] {
+    let (sources, name) = &workshop.sources;
+    for (from, to) in [(sources.as_os_str(), name.as_str()), (&cargo_home, "cargo")] {
         if !flags.is_empty() {
             flags.push("\u{1f}");
         }
@@ -137,11 +169,11 @@ fn own_has_target() -> bool {
         .is_some_and(|sysroot| Path::new(&sysroot).join("lib/rustlib").join(TARGET).join("lib").is_dir())
 }
 
-fn rustup_add() -> Result<(), String> {
+fn rustup_add(console: &dyn Console) -> Result<(), String> {
     let mut command = Command::new("rustup");
     command.args(["target", "add", TARGET]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let words = shown(&command);
-    eprintln!("    {words}");
+    console.say(&words);
     let mut child = command.spawn().map_err(|error| format!("`{words}`: {error}"))?;
     let Some(mut errors) = child.stderr.take() else { return Err(format!("`{words}`: no output")) };
     let reader = thread::spawn(move || {
@@ -192,7 +224,7 @@ fn debian_command() -> String {
 
 /// Installs Debian's packages where that was allowed: by an option, by CI, by a yes; a root shell without a terminal is
 /// a container or a build machine, where nobody could be asked.
-fn debian_install(consent: Consent) -> Result<(), String> {
+fn debian_install(consent: Consent, console: &dyn Console) -> Result<(), String> {
     let command = debian_command();
     if !Path::new("/etc/debian_version").exists() {
         return Err("Debian's packages: this is not Debian".to_owned());
@@ -205,29 +237,25 @@ fn debian_install(consent: Consent) -> Result<(), String> {
         Consent::Given => "--yes was given",
         Consent::Ask if is_ci => "CI is set",
         Consent::Ask if !io::stdin().is_terminal() => "this is root without a terminal",
-        Consent::Ask if agrees(&command) => "you said yes",
+        Consent::Ask if console.agrees(&command) => "you said yes",
         Consent::Ask => return Err("Debian's packages: you said no".to_owned()),
     };
-    eprintln!("    installing Debian's packages, because {because}: {command}");
+    console.say(&format!("installing Debian's packages, because {because}: {command}"));
     let mut update = Command::new("apt-get");
     update.args(["update", "-qq"]);
     let mut install = Command::new("apt-get");
     install.args(["install", "-y", "-qq", "--no-install-recommends"]).args(DEBIAN_PACKAGES);
     for step in [&mut update, &mut install] {
         step.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null()).stdout(Stdio::null());
-        run(step).map_err(|failure| format!("Debian's packages: {failure}"))?;
+        let status = step.status().map_err(|error| format!("Debian's packages: `{}`: {error}", shown(step)))?;
+        if !status.success() {
+            return Err(format!("Debian's packages: `{}` failed with {status}", shown(step)));
+        }
     }
     if debian_is_installed() {
         return Ok(());
     }
     Err("Debian's packages: they are installed, but too old or not all of what is needed".to_owned())
-}
-
-fn agrees(command: &str) -> bool {
-    eprint!("The plugins need a compiler for {TARGET}. Install it with\n  {command}\n? [y/N] ");
-    let _ = io::stderr().flush();
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
 }
 
 #[cfg(test)]
@@ -245,10 +273,11 @@ mod tests {
 
     #[test]
     fn a_component_does_not_tell_where_it_was_built() {
-        let layout = Layout::here();
-        let flags = flags(&layout).to_string_lossy().into_owned();
+        let sources = (PathBuf::from("/home/ann/plugins"), "lagdoctor".to_owned());
+        let workshop = Workshop { folder: "/home/ann/plugins/a".into(), target: "/tmp".into(), sources };
+        let flags = flags(&workshop).to_string_lossy().into_owned();
         let parts: Vec<&str> = flags.split('\u{1f}').collect();
-        assert_eq!(parts[0], format!("--remap-path-prefix={}=/lagdoctor", layout.root().display()));
+        assert_eq!(parts[0], "--remap-path-prefix=/home/ann/plugins=/lagdoctor");
         assert!(parts[1].ends_with("=/cargo"), "{flags}");
     }
 }
