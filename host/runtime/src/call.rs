@@ -18,6 +18,7 @@ use crate::convert::{Broken, Reader, collected, findings, forecast, plugin_error
 use crate::egress::policy::Session;
 use crate::engine::Shared;
 use crate::error::{CallError, ErrorCode, FailureKind};
+use crate::guard::Watch;
 use crate::limits::Limits;
 use crate::load::Prepared;
 use crate::manifest::World;
@@ -33,6 +34,8 @@ pub(crate) struct Call<'a> {
     limits: &'a Limits,
     /// What was being done, such as "scoring 12 series".
     job: String,
+    /// Who wants to know what it takes.
+    watch: Option<&'a Watch>,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -56,7 +59,7 @@ impl<'a> Call<'a> {
             failed(FailureKind::Busy, format!("plugin `{plugin}` was not started for {job}: {reason}"))
         })?;
         let time_left = limits.timeout.saturating_sub(since.elapsed());
-        Ok(Self { store, time_left, plugin, limits, job, _slot: slot })
+        Ok(Self { store, time_left, plugin, limits, job, watch: None, _slot: slot })
     }
 
     /// What the job gave, or how it failed.
@@ -174,6 +177,14 @@ fn contract(plugin: &str, job: &str, what: &str) -> String {
     format!("plugin `{plugin}` broke its contract {job}: it {what}; report it to the plugin's author")
 }
 
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if let Some(watch) = self.watch {
+            watch.took(self.limits.fuel.saturating_sub(self.store.get_fuel().unwrap_or(self.limits.fuel)));
+        }
+    }
+}
+
 /// Instantiates, configures and does the job, all within the call's time.
 macro_rules! job {
     ($self:ident, $call:ident, $world:ident, |$guest:ident, $store:ident| $job:expr) => {{
@@ -197,15 +208,10 @@ macro_rules! job {
 }
 
 impl Bound {
-    /// Asks a scorer what is unusual. It sees the series that its manifest lists. What it gets wrong without failing
-    /// is told by [`Batch::gaps`].
-    ///
-    /// # Errors
-    /// When it is no scorer, fails, or breaks the contract.
-    pub async fn score(&self, batch: &Batch) -> Result<Vec<Finding>, CallError> {
+    pub(crate) async fn score_once(&self, batch: &Batch, watch: &Watch) -> Result<Vec<Finding>, CallError> {
         let shown = batch.for_plugin(self.plugin.manifest());
         let job = format!("scoring {} series of {} nodes", shown.series_count(), shown.node_count());
-        let mut call = self.open(&job, shown_now(&shown)).await?;
+        let mut call = self.open(&job, shown_now(&shown), watch).await?;
         let wit = shown.wit.clone();
         let given = job!(self, call, Scorer, |guest, store| guest.lagdoctor_plugin_scoring().call_score(store, &wit));
         let mut reader = self.reader();
@@ -215,11 +221,13 @@ impl Bound {
         findings.map_err(|broken| self.broke_contract(&job, &broken))
     }
 
-    /// Asks a ranker for causes. Findings keep their places: the handles that it gives back are places in `findings`.
-    ///
-    /// # Errors
-    /// When it is no ranker, fails, or breaks the contract; when the symptom's node is not in the batch.
-    pub async fn rank(&self, batch: &Batch, findings: &[Finding], symptom: &Symptom) -> Result<Ranking, CallError> {
+    pub(crate) async fn rank_once(
+        &self,
+        batch: &Batch,
+        findings: &[Finding],
+        symptom: &Symptom,
+        watch: &Watch,
+    ) -> Result<Ranking, CallError> {
         let shown = batch.for_plugin(self.plugin.manifest());
         let (given_findings, places) = findings::for_ranker(&shown, findings);
         let job = format!("ranking {} findings about {} nodes", given_findings.len(), shown.node_count());
@@ -228,7 +236,7 @@ impl Bound {
                 format!("cannot be told about the symptom, whose node `{}` is not in the topology", symptom.node);
             return Err(self.error(FailureKind::Contract, format!("plugin `{}` {what}; add the node", self.name())));
         };
-        let mut call = self.open(&job, shown_now(&shown)).await?;
+        let mut call = self.open(&job, shown_now(&shown), watch).await?;
         let wit = shown.wit.clone();
         let given = job!(self, call, Ranker, |guest, store| {
             guest.lagdoctor_plugin_ranking().call_rank(store, &wit, &given_findings, &given_symptom)
@@ -239,20 +247,17 @@ impl Bound {
         ranking.map_err(|broken| self.broke_contract(&job, &broken))
     }
 
-    /// Asks a forecaster where series are going. Targets whose series it does not list are not asked about.
-    ///
-    /// # Errors
-    /// When it is no forecaster, fails, or breaks the contract.
-    pub async fn forecast(
+    pub(crate) async fn forecast_once(
         &self,
         batch: &Batch,
         targets: &[ForecastTarget],
         horizon: Millis,
+        watch: &Watch,
     ) -> Result<Vec<RawForecast>, CallError> {
         let shown = batch.for_plugin(self.plugin.manifest());
         let (given_targets, places) = forecast::targets(&shown, targets);
         let job = format!("forecasting {} series over {horizon}", given_targets.len());
-        let mut call = self.open(&job, shown_now(&shown)).await?;
+        let mut call = self.open(&job, shown_now(&shown), watch).await?;
         let wit = shown.wit.clone();
         let given = job!(self, call, Forecaster, |guest, store| {
             guest.lagdoctor_plugin_forecasting().call_forecast(store, &wit, &given_targets, horizon.as_millis())
@@ -263,14 +268,14 @@ impl Bound {
         forecasts.map_err(|broken| self.broke_contract(&job, &broken))
     }
 
-    /// Asks a collector for one page. What it may not emit, or gives in no usable form, is left out and named in
-    /// [`CollectedPage::gaps`]. `now` is the clock that the guest sees.
-    ///
-    /// # Errors
-    /// When it is no collector, fails, or breaks the contract.
-    pub async fn collect(&self, query: &CollectQuery, now: Timestamp) -> Result<CollectedPage, CallError> {
+    pub(crate) async fn collect_once(
+        &self,
+        query: &CollectQuery,
+        now: Timestamp,
+        watch: &Watch,
+    ) -> Result<CollectedPage, CallError> {
         let job = format!("collecting from {} to {}", query.start, query.end);
-        let mut call = self.open(&job, now).await?;
+        let mut call = self.open(&job, now, watch).await?;
         let wit = collected::query(query);
         let given =
             job!(self, call, Collector, |guest, store| guest.lagdoctor_plugin_collecting().call_collect(store, &wit));
@@ -308,20 +313,16 @@ impl Bound {
         Ok(all)
     }
 
-    /// Asks a notifier to tell people. `now` is the clock that the guest sees.
-    ///
-    /// # Errors
-    /// When it is no notifier, fails, or breaks the contract. It may have sent something nevertheless; a second try
-    /// with the same idempotency key is safe as far as the receiver honours it.
-    pub async fn notify(
+    pub(crate) async fn notify_once(
         &self,
         event: &IncidentEvent,
         diagnosis_json: &str,
         renderings: &[Rendering],
         now: Timestamp,
+        watch: &Watch,
     ) -> Result<Vec<Receipt>, CallError> {
         let job = format!("telling that `{}` is {}", clean(&event.incident, 80), event.phase.as_str());
-        let mut call = self.open(&job, now).await?;
+        let mut call = self.open(&job, now, watch).await?;
         let (event, renderings) = (forecast::event(event), forecast::renderings(renderings));
         let given = job!(self, call, Notifier, |guest, store| {
             guest.lagdoctor_plugin_notifying().call_notify(store, &event, diagnosis_json, &renderings)
@@ -329,7 +330,7 @@ impl Bound {
         Ok(forecast::receipts(&mut self.reader(), given))
     }
 
-    async fn open(&self, job: &str, now: Timestamp) -> Result<Call<'_>, CallError> {
+    async fn open<'a>(&'a self, job: &str, now: Timestamp, watch: &'a Watch) -> Result<Call<'a>, CallError> {
         let inner = &*self.inner;
         let shared = &self.plugin.parts.shared;
         let session = Session::new(
@@ -340,7 +341,10 @@ impl Bound {
             &inner.limits,
         );
         let state = State::new(&inner.name, &inner.limits, now, Some(session));
-        Call::open(shared, &inner.name, &inner.limits, state, job.to_owned()).await
+        let mut call = Call::open(shared, &inner.name, &inner.limits, state, job.to_owned()).await?;
+        watch.begin();
+        call.watch = Some(watch);
+        Ok(call)
     }
 
     fn reader(&self) -> Reader<'_> {
@@ -364,6 +368,6 @@ impl Bound {
     }
 }
 
-fn shown_now(batch: &Batch) -> Timestamp {
+pub(crate) fn shown_now(batch: &Batch) -> Timestamp {
     Timestamp::from_millis(batch.wit.now_ms).unwrap_or(Timestamp::EPOCH)
 }

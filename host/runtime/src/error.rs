@@ -228,6 +228,8 @@ pub enum FailureKind {
     NotGranted,
     /// No instance was free within its time.
     Busy,
+    /// It was not called, because it failed too often: see [`crate::Breaker`].
+    Quarantined,
     /// It said itself what went wrong.
     Typed {
         /// What it said.
@@ -236,12 +238,30 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
-    /// Whether this is passing trouble of the far side or of the moment, rather than a fault of the plugin.
-    pub fn is_passing(self) -> bool {
-        matches!(
-            self,
-            Self::Busy | Self::Typed { code: ErrorCode::Unreachable | ErrorCode::RateLimited | ErrorCode::Upstream }
-        )
+    /// Whether this counts against the plugin, so that enough of it quarantines it. What the far side or the operator has
+    /// to put right does not, and neither does a busy host. Being late does, whoever is slow: a plugin that is late each
+    /// time costs every diagnosis all of its time.
+    pub fn is_fault(self) -> bool {
+        match self {
+            Self::Fuel | Self::Deadline | Self::Memory | Self::Trap | Self::Contract => true,
+            Self::Typed { code } => code == ErrorCode::Internal,
+            Self::NotGranted | Self::Busy | Self::Quarantined => false,
+        }
+    }
+
+    /// The word for it in metrics and JSON; of what a plugin said itself, its code.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fuel => "fuel",
+            Self::Deadline => "deadline",
+            Self::Memory => "memory",
+            Self::Trap => "trap",
+            Self::Contract => "contract",
+            Self::NotGranted => ErrorCode::NotGranted.as_str(),
+            Self::Busy => "busy",
+            Self::Quarantined => "quarantined",
+            Self::Typed { code } => code.as_str(),
+        }
     }
 }
 

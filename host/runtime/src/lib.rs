@@ -4,15 +4,18 @@
 //!
 //! A plugin has no files, no network, no environment and no clock of its own. What it reaches goes through
 //! [`Grants`] and one policy in front of a [`Transport`]; what it says is checked before it becomes a value of the
-//! model.
+//! model. What fails again and again is left alone for a while: see [`Bound::guarded`] and [`Breaker`].
 
 mod bindings;
+mod breaker;
 mod call;
 mod convert;
 mod egress;
 mod engine;
 mod error;
 mod grants;
+mod guard;
+mod jobs;
 mod limits;
 mod load;
 mod manifest;
@@ -23,6 +26,7 @@ mod text;
 #[cfg(test)]
 mod testing;
 
+pub use breaker::{Breaker, BreakerRules, Ending, Pass, PluginState, Quarantine};
 pub use convert::batch::Batch;
 pub use convert::outcome::{ForecastTarget, Format, IncidentEvent, Phase, RawForecast, Receipt, Rendering};
 pub use convert::raw::{
@@ -35,6 +39,7 @@ pub use egress::{
 pub use engine::{Host, HostOptions};
 pub use error::{BindError, CallError, ErrorCode, FailureKind, HostError, LoadError};
 pub use grants::{GrantKind, GrantRule, Grants, InvalidGrant};
+pub use guard::{Failure, Standing, Tally};
 pub use limits::{CONCURRENT_CALLS, Limits};
 pub use manifest::{Ask, Manifest, World};
 pub use plugin::{Bound, Operator, Plugin};

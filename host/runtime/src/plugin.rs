@@ -9,6 +9,7 @@ use crate::egress::Secrets;
 use crate::engine::Shared;
 use crate::error::BindError;
 use crate::grants::{GrantRule, Grants};
+use crate::guard::Guard;
 use crate::limits::Limits;
 use crate::load::Prepared;
 use crate::manifest::{self, Manifest, World};
@@ -51,6 +52,8 @@ pub struct Operator {
 pub struct Bound {
     pub(crate) plugin: Plugin,
     pub(crate) inner: Arc<Inner>,
+    /// Missing where each call is made whatever came of the last.
+    pub(crate) guard: Option<Arc<Guard>>,
 }
 
 pub(crate) struct Inner {
@@ -115,7 +118,7 @@ impl Plugin {
             return Err(BindError::Memory { plugin: name, asked: limits.memory_bytes, most });
         }
         let inner = Inner { name, config: config.to_string(), grants: Arc::new(grants), secrets, limits };
-        Ok(Bound { plugin: self.clone(), inner: Arc::new(inner) })
+        Ok(Bound { plugin: self.clone(), inner: Arc::new(inner), guard: None })
     }
 
     fn check_config(&self, name: &str, config: &Value) -> Result<(), BindError> {

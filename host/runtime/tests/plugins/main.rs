@@ -5,6 +5,7 @@ mod failures;
 mod guest;
 mod loading;
 mod network;
+mod quarantine;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
