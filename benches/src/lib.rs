@@ -20,11 +20,11 @@ pub struct Bench {
     pub signals: Signals,
 }
 
-/// Sets up a bench.
+/// The bundled plugins, by name.
 ///
 /// # Panics
 /// When the plugins are not built: run `cargo xtask build` first.
-pub async fn bench() -> Bench {
+pub fn components() -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/plugins");
     let mut components: Vec<(String, Vec<u8>)> = std::fs::read_dir(&folder)
         .expect("run `cargo xtask build` first")
@@ -34,6 +34,15 @@ pub async fn bench() -> Bench {
         .filter(|(name, _)| !name.starts_with("misbehaving"))
         .collect();
     components.sort();
+    components
+}
+
+/// Sets up a bench.
+///
+/// # Panics
+/// When the plugins are not built: run `cargo xtask build` first.
+pub async fn bench() -> Bench {
+    let components = components();
     let bundled: Vec<Bundled<'_>> = components.iter().map(|(name, wasm)| Bundled { name, wasm }).collect();
     let stage = Arc::new(Stage::default());
     let host = Host::new(HostOptions::new(stage.clone())).expect("an engine");

@@ -7,6 +7,7 @@
 mod args;
 mod bundled;
 mod commands;
+mod host;
 mod outbox;
 mod output;
 mod serve;

@@ -85,10 +85,11 @@ impl Output {
     }
 }
 
-/// What the host and its plugins say of themselves goes to stderr: warnings always, more with `-v`.
+/// What the host and its plugins say of themselves goes to stderr: errors always, more with `-v`.
 pub fn log_to_stderr(verbose: u8) {
     let default = match verbose {
-        0 => "error",
+        // What has happened to the cache may be somebody's doing.
+        0 => "error,lagdoctor::cache=warn",
         1 => "info",
         _ => "debug",
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lagdoctor_model::{Millis, Signals, Timestamp, Window};
-use lagdoctor_runtime::{Bound, Host, HostOptions, Network, Transport};
+use lagdoctor_runtime::{Bound, Host, Network, Transport};
 use lagdoctor_service::config::PluginSection;
 use lagdoctor_service::report::{Envelope, Links};
 use lagdoctor_service::{
@@ -16,6 +16,7 @@ use miette::{IntoDiagnostic, Result, WrapErr, miette};
 
 use crate::args::{SourceArgs, WindowArgs};
 use crate::bundled::BUNDLED;
+use crate::host::host;
 
 /// Sources, and the plugins that read, judge and tell.
 pub struct Session {
@@ -35,8 +36,7 @@ impl Session {
         cluster: &str,
         transport: Arc<dyn Transport>,
     ) -> Result<Self> {
-        let host = Host::new(HostOptions::new(transport)).into_diagnostic()?;
-        Self::on(&host, sources, files, cluster).await
+        Self::on(&host(transport)?, sources, files, cluster).await
     }
 
     /// The same on a host that is there already; what it has compiled is not compiled again.
@@ -87,7 +87,7 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Loads and binds the collectors that `sources` name, over the real network.
     pub async fn live(sources: &'a Sources) -> Result<Self> {
-        let host = Host::new(HostOptions::new(Arc::new(Network::new()))).into_diagnostic()?;
+        let host = host(Arc::new(Network::new()))?;
         let collectors = plugins::collectors(&host, sources, &bundled()).await.into_diagnostic()?;
         Ok(Self { sources, collectors })
     }

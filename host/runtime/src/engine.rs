@@ -11,6 +11,7 @@ use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::bindings;
+use crate::cache::Cache;
 use crate::egress::Transport;
 use crate::error::HostError;
 use crate::limits::{CONCURRENT_CALLS, Limits, TICK};
@@ -26,12 +27,14 @@ pub struct HostOptions {
     pub transport: Arc<dyn Transport>,
     /// What one call may use unless its plugin is bound with less. Memory is also the size of a slot of the pool.
     pub limits: Limits,
+    /// Where compiled plugins are kept; `None` for nowhere.
+    pub cache: Option<Cache>,
 }
 
 impl HostOptions {
-    /// The default limits, and this transport.
+    /// The default limits, this transport, and no cache.
     pub fn new(transport: Arc<dyn Transport>) -> Self {
-        Self { transport, limits: Limits::default() }
+        Self { transport, limits: Limits::default(), cache: None }
     }
 }
 
@@ -54,6 +57,7 @@ pub(crate) struct Shared {
     pub(crate) isolated: Linker<State>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) limits: Limits,
+    pub(crate) cache: Option<Cache>,
     pub(crate) slots: Arc<Semaphore>,
     /// Plugins that are still in use: compiling takes as long as thousands of calls.
     pub(crate) loaded: Mutex<BTreeMap<Key, Weak<Parts>>>,
@@ -68,7 +72,7 @@ impl Host {
     /// # Errors
     /// When there is not enough address space for the pool, or no thread for the ticker.
     pub fn new(options: HostOptions) -> Result<Self, HostError> {
-        let HostOptions { transport, limits } = options;
+        let HostOptions { transport, limits, cache } = options;
         let refused = |error: wasmtime::Error| HostError::Engine {
             slots: CONCURRENT_CALLS,
             memory_mib: limits.memory_bytes >> 20,
@@ -80,7 +84,8 @@ impl Host {
         let ticker = Ticker::start(engine.clone())?;
         let slots = Arc::new(Semaphore::new(CONCURRENT_CALLS as usize));
         let (loaded, loading) = (Mutex::default(), Mutex::default());
-        let shared = Shared { engine, connected, isolated, transport, limits, slots, loaded, loading, _ticker: ticker };
+        let shared =
+            Shared { engine, connected, isolated, transport, limits, cache, slots, loaded, loading, _ticker: ticker };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -184,7 +189,10 @@ mod tests {
     fn a_pool_that_does_not_fit_is_an_error_and_names_its_size() {
         let transport = Arc::new(InProcess::new(|_: &crate::HttpRequest| Ok(ok(""))));
         let limits = Limits { memory_bytes: 1 << 46, ..Limits::default() };
-        let error = Host::new(HostOptions { transport, limits }).err().map(|error| error.to_string()).unwrap();
+        let error = Host::new(HostOptions { limits, ..HostOptions::new(transport) })
+            .err()
+            .map(|error| error.to_string())
+            .unwrap();
         assert!(error.contains("lower `memory_bytes`"), "{error}");
     }
 }

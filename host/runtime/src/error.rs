@@ -2,6 +2,7 @@
 //! configuration, calling. A failed call is no error of lagdoctor: it becomes a [`Gap`] by [`CallError::gap`].
 
 use std::fmt;
+use std::path::PathBuf;
 
 use lagdoctor_model::{Gap, GapCause};
 
@@ -29,6 +30,14 @@ pub enum HostError {
 /// A file is no plugin that this host can run. `source_name` is what the caller called it, usually a path.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    /// The file cannot be read.
+    #[error("cannot read plugin file {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A core module, such as plain `cargo build --target wasm32-unknown-unknown` leaves.
     #[error("`{source_name}` is a core WebAssembly module and no component: wrap it with `wasm-tools component new`")]
     CoreModule {

@@ -1,4 +1,5 @@
-//! How is a stranger's component run safely? A [`Host`] owns the engine; [`Host::load`] turns bytes into a [`Plugin`];
+//! How is a stranger's component run safely? A [`Host`] owns the engine; [`Host::load`] turns bytes into a [`Plugin`], compiled
+//! or taken out of a [`Cache`];
 //! [`Plugin::bind`] joins it with an operator's configuration and grants; each call of a [`Bound`] runs on a fresh
 //! instance under [`Limits`], and a call that fails is a [`CallError`], which knows what gap it leaves.
 //!
@@ -8,11 +9,13 @@
 
 mod bindings;
 mod breaker;
+mod cache;
 mod call;
 mod convert;
 mod egress;
 mod engine;
 mod error;
+mod file;
 mod grants;
 mod guard;
 mod jobs;
@@ -27,6 +30,7 @@ mod text;
 mod testing;
 
 pub use breaker::{Breaker, BreakerRules, Ending, Pass, PluginState, Quarantine};
+pub use cache::{Cache, CacheError, CacheTally};
 pub use convert::batch::Batch;
 pub use convert::outcome::{ForecastTarget, Format, IncidentEvent, Phase, RawForecast, Receipt, Rendering};
 pub use convert::raw::{

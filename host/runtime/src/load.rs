@@ -1,7 +1,6 @@
 //! From bytes to a plugin: is it a component, which job does it have, does it want only what a plugin may have, and what
 //! does it say of itself? Start at [`Host::load`].
 
-use std::fmt::Write;
 use std::sync::{Arc, PoisonError, Weak};
 
 use lagdoctor_model::Timestamp;
@@ -9,6 +8,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
 use crate::bindings::{collector, forecaster, notifier, ranker, scorer, types};
+use crate::cache::{self, hex};
 use crate::call::Call;
 use crate::engine::{Host, Key, Shared, Turn};
 use crate::error::LoadError;
@@ -18,7 +18,7 @@ use crate::store::State;
 use crate::text::clean;
 
 /// Largest component, in bytes. Interpreters of other languages are tens of MiB.
-const MAX_COMPONENT: usize = 128 << 20;
+pub(crate) const MAX_COMPONENT: usize = 128 << 20;
 const HEAD_OF_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 const HEAD_OF_COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
@@ -41,10 +41,8 @@ impl Host {
     pub async fn load(&self, source: &str, wasm: &[u8]) -> Result<Plugin, LoadError> {
         let source_name = clean(source, 300);
         check_head(&source_name, wasm)?;
-        let digest = Sha256::digest(wasm).iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
+        let sha256: [u8; 32] = Sha256::digest(wasm).into();
+        let digest = hex(&sha256);
         let key = (source_name.clone(), digest.clone());
         let turn = self.turn(&key);
         let _turn = turn.lock().await;
@@ -53,8 +51,8 @@ impl Host {
         }
         let (host, name, bytes) = (self.clone(), source_name.clone(), wasm.to_vec());
         // Compiling takes from milliseconds to seconds, so it must not hold up a thread of the runtime.
-        let compiled = tokio::task::spawn_blocking(move || prepare(&host.shared, &name, &bytes)).await;
-        let (prepared, world, imports) = compiled.map_err(|error| LoadError::Compile {
+        let compiled = tokio::task::spawn_blocking(move || prepare(&host.shared, &name, &bytes, sha256)).await;
+        let Compiled { prepared, world, imports, from_cache } = compiled.map_err(|error| LoadError::Compile {
             source_name: source_name.clone(),
             reason: if error.is_panic() {
                 "the compiler panicked".to_owned()
@@ -67,8 +65,9 @@ impl Host {
             claim.check().map_err(|reason| LoadError::Manifest { source_name: source_name.clone(), reason })?;
         let size = wasm.len();
         let shared = self.shared.clone();
-        let plugin =
-            Plugin::new(Parts { shared, source: source_name, manifest, world, digest, imports, size, prepared });
+        let source = source_name;
+        let parts = Parts { shared, source, manifest, world, digest, imports, size, from_cache, prepared };
+        let plugin = Plugin::new(parts);
         let mut loaded = self.shared.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         loaded.retain(|_, parts| parts.strong_count() > 0);
         loaded.insert(key, Arc::downgrade(&plugin.parts));
@@ -154,12 +153,28 @@ fn check_head(source: &str, wasm: &[u8]) -> Result<(), LoadError> {
     }
 }
 
-fn prepare(shared: &Shared, source: &str, wasm: &[u8]) -> Result<(Prepared, World, Vec<String>), LoadError> {
+/// A component as machine code, and what its types say.
+struct Compiled {
+    prepared: Prepared,
+    world: World,
+    imports: Vec<String>,
+    from_cache: bool,
+}
+
+/// Takes machine code out of the cache, or makes it, and looks at what it wants. What a plugin may be is looked at in both
+/// cases.
+fn prepare(shared: &Shared, source: &str, wasm: &[u8], sha256: [u8; 32]) -> Result<Compiled, LoadError> {
     let source_name = source.to_owned();
-    let component = Component::from_binary(&shared.engine, wasm).map_err(|error| LoadError::Compile {
-        source_name: source_name.clone(),
-        reason: clean(&format!("{error:#}"), 600),
-    })?;
+    let cache = shared.cache.as_ref().map(|cache| (cache, cache::Key::new(sha256, &shared.engine)));
+    let kept = cache.as_ref().and_then(|(cache, key)| cache.load(&shared.engine, key, source));
+    let from_cache = kept.is_some();
+    let component = match kept {
+        Some(component) => component,
+        None => Component::from_binary(&shared.engine, wasm).map_err(|error| LoadError::Compile {
+            source_name: source_name.clone(),
+            reason: clean(&format!("{error:#}"), 600),
+        })?,
+    };
     let shape = component.component_type();
     let exports: Vec<String> = shape.exports(&shared.engine).map(|(name, _)| name.to_owned()).collect();
     let imports: Vec<String> = shape.imports(&shared.engine).map(|(name, _)| name.to_owned()).collect();
@@ -190,7 +205,11 @@ fn prepare(shared: &Shared, source: &str, wasm: &[u8]) -> Result<(Prepared, Worl
     };
     let reason = |error: wasmtime::Error| clean(&format!("{error:#}"), 600);
     let prepared = prepared.map_err(|error| LoadError::Types { source_name, world, reason: reason(error) })?;
-    Ok((prepared, world, imports))
+    // Only what can be a plugin is worth a place.
+    if let (false, Some((cache, key))) = (from_cache, &cache) {
+        cache.store(key, &component, source);
+    }
+    Ok(Compiled { prepared, world, imports, from_cache })
 }
 
 /// `NAME` of `lagdoctor:plugin/NAME@VERSION`, when the version is one that this host speaks.

@@ -29,6 +29,7 @@ pub(crate) struct Parts {
     pub(crate) digest: String,
     pub(crate) imports: Vec<String>,
     pub(crate) size: usize,
+    pub(crate) from_cache: bool,
     pub(crate) prepared: Prepared,
 }
 
@@ -92,6 +93,11 @@ impl Plugin {
     /// Bytes of its component.
     pub fn size(&self) -> usize {
         self.parts.size
+    }
+
+    /// Whether its machine code came out of the cache, so that nothing had to be compiled.
+    pub fn from_cache(&self) -> bool {
+        self.parts.from_cache
     }
 
     /// What it was loaded from, as the caller of [`crate::Host::load`] said.

@@ -44,7 +44,7 @@ fn limits() -> Limits {
 }
 
 async fn load(kind: &str, echo: &Arc<Echo>) -> Plugin {
-    let host = Host::new(HostOptions { transport: echo.clone(), limits: limits() }).unwrap();
+    let host = Host::new(HostOptions { limits: limits(), ..HostOptions::new(echo.clone()) }).unwrap();
     host.load(kind, &component(&format!("misbehaving-{kind}"))).await.unwrap()
 }
 

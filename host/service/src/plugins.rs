@@ -5,7 +5,6 @@
 //! addresses and secrets that the operator wrote into fields of `config` for which the plugin asks; and, to bundled
 //! plugins, what their manifests ask for and the signals that they list.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,15 +60,7 @@ pub enum PluginError {
         /// Those that there are.
         known: Vec<String>,
     },
-    /// A component file cannot be read.
-    #[error("cannot read plugin file {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A file is no plugin.
+    /// A file cannot be read or is no plugin.
     #[error(transparent)]
     Load(#[from] LoadError),
     /// A configuration does not fit its plugin.
@@ -163,8 +154,7 @@ pub async fn collectors(host: &Host, sources: &Sources, bundled: &[Bundled<'_>])
 
 async fn find(host: &Host, section: &PluginSection, bundled: &[Bundled<'_>]) -> Result<(Plugin, bool), PluginError> {
     if let Some(path) = &section.file {
-        let wasm = std::fs::read(path).map_err(|source| PluginError::Read { path: path.clone(), source })?;
-        return Ok((host.load(&path.display().to_string(), &wasm).await?, false));
+        return Ok((host.load_file(path).await?, false));
     }
     let name = section.name.clone().unwrap_or_default();
     let Some(component) = bundled.iter().find(|component| component.name == name) else {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use lagdoctor_model::{Diagnosis, Millis, Signals, Timestamp, Window};
-use lagdoctor_runtime::{Host, HostOptions, Network};
+use lagdoctor_runtime::{Host, Network};
 use lagdoctor_service::config::PluginSection;
 use lagdoctor_service::report::{self, StatusReport};
 use lagdoctor_service::{Flags, Look, Plugins, Request, Sources};
@@ -17,6 +17,7 @@ use serde_json::json;
 
 use crate::args::DemoArgs;
 use crate::commands::simulate;
+use crate::host::host;
 use crate::output::{self, Output};
 use crate::serve::simulated::{self, Pipeline};
 use crate::session::Session;
@@ -51,7 +52,7 @@ pub async fn run(args: DemoArgs, output: &Output) -> Result<ExitCode> {
          spoken to over their own protocols, by the same code and plugins as in production.\n",
     );
     // Both hours go by at the same time; most of that is waiting for Kafka to answer.
-    let host = Host::new(HostOptions::new(Arc::new(Network::new()))).into_diagnostic()?;
+    let host = host(Arc::new(Network::new()))?;
     let naive = naive_plugins(&host).await?;
     let (first, second) = tokio::try_join!(
         act("replication-delay", args.seed, &host, &naive, output),

@@ -4,21 +4,26 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use lagdoctor_runtime::{Host, HostOptions, Limits, Network, Plugin};
+use lagdoctor_runtime::{Limits, LoadError, Network, Plugin};
 use miette::{IntoDiagnostic, Result, miette};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::args::Format;
 use crate::bundled::BUNDLED;
+use crate::host::host;
 use crate::output::{self, Output};
 
 /// The plugins inside this program.
 pub async fn list(format: Format, output: &Output) -> Result<ExitCode> {
-    let host = host()?;
-    let mut plugins = vec![];
+    let host = host(Arc::new(Network::new()))?;
+    // All at the same time, because what is not in the cache has to be compiled.
+    let mut loads = JoinSet::new();
     for component in BUNDLED {
-        plugins.push(host.load(component.name, component.wasm).await.into_diagnostic()?);
+        let host = host.clone();
+        loads.spawn(async move { host.load(component.name, component.wasm).await });
     }
+    let mut plugins = loads.join_all().await.into_iter().collect::<Result<Vec<_>, _>>().into_diagnostic()?;
     plugins.sort_by(|a, b| (a.world(), &a.manifest().name).cmp(&(b.world(), &b.manifest().name)));
     if plugins.is_empty() {
         output.note("this program was built without plugins; run `cargo xtask build`");
@@ -53,31 +58,26 @@ pub async fn list(format: Format, output: &Output) -> Result<ExitCode> {
 
 /// One plugin: bundled, or of a file.
 pub async fn inspect(plugin: &str, format: Format, output: &Output) -> Result<ExitCode> {
-    let host = host()?;
+    let host = host(Arc::new(Network::new()))?;
     let loaded = match BUNDLED.iter().find(|component| component.name == plugin) {
-        Some(component) => host.load(component.name, component.wasm).await,
-        None => {
-            let wasm = std::fs::read(Path::new(plugin)).map_err(|error| {
+        Some(component) => host.load(component.name, component.wasm).await.into_diagnostic(),
+        None => host.load_file(Path::new(plugin)).await.map_err(|error| match error {
+            LoadError::Read { source, .. } => {
                 let known: Vec<&str> = BUNDLED.iter().map(|component| component.name).collect();
                 miette!(
                     help = format!("bundled are {}", known.join(", ")),
-                    "`{plugin}` is no bundled plugin, and no file that can be read ({error})"
+                    "`{plugin}` is no bundled plugin, and no file that can be read ({source})"
                 )
-            })?;
-            host.load(plugin, &wasm).await
-        }
-    }
-    .into_diagnostic()?;
+            }
+            error => miette!("{error}"),
+        }),
+    }?;
     output.say(&match format {
         Format::Json => pretty(&document(&loaded)),
         Format::Text => page(&loaded, host.limits()),
         Format::Markdown => format!("```\n{}```\n", page(&loaded, host.limits())),
     });
     Ok(output::exit(output::FINE))
-}
-
-fn host() -> Result<Host> {
-    Host::new(HostOptions::new(Arc::new(Network::new()))).into_diagnostic()
 }
 
 fn pretty(value: &serde_json::Value) -> String {

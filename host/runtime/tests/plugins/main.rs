@@ -1,7 +1,11 @@
 //! Runs hostile, broken and well-behaved guests on a real host. Each guest is a page of WebAssembly text.
 
 mod answers;
+#[cfg(unix)]
+mod cache;
 mod failures;
+#[cfg(unix)]
+mod files;
 mod guest;
 mod loading;
 mod network;
@@ -36,7 +40,7 @@ fn limits() -> Limits {
 }
 
 fn host_with(limits: Limits) -> Host {
-    Host::new(HostOptions { transport: Arc::new(Nowhere), limits }).unwrap()
+    Host::new(HostOptions { limits, ..HostOptions::new(Arc::new(Nowhere)) }).unwrap()
 }
 
 fn operator() -> Operator {

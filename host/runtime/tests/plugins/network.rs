@@ -61,7 +61,7 @@ fn fetcher(url: &str, secret: Option<&str>, times: u32) -> Guest {
 }
 
 async fn bound(guest: Guest, echo: &Arc<Echo>, limits: Limits) -> Bound {
-    let host = Host::new(HostOptions { transport: echo.clone(), limits }).unwrap();
+    let host = Host::new(HostOptions { limits, ..HostOptions::new(echo.clone()) }).unwrap();
     let plugin = host.load("test.wasm", &guest.build()).await.unwrap();
     let grants = rules(&["http https://api.example", "http http://127.0.0.1:9090", "secret token"]);
     plugin.bind(Operator { grants, secrets: secrets(&[("token", "s3cr3t-t0ken")]), ..operator() }).unwrap()
@@ -128,7 +128,7 @@ async fn a_plugin_reaches_nothing_while_it_describes_itself() {
          (if (i32.eqz (i32.load8_u (i32.const {response}))) (then unreachable))
          (loop (br 0)) unreachable"
     );
-    let host = Host::new(HostOptions { transport: Arc::new(Echo::default()), limits: limits() }).unwrap();
+    let host = Host::new(HostOptions { limits: limits(), ..HostOptions::new(Arc::new(Echo::default())) }).unwrap();
     let said = host.load("test.wasm", &guest.build()).await.unwrap_err().to_string();
     assert!(said.contains("used up its fuel"), "it went on after the refusal: {said}");
 }
