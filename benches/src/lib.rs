@@ -25,8 +25,15 @@ pub struct Bench {
 /// # Panics
 /// When the plugins are not built: run `cargo xtask build` first.
 pub fn components() -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/plugins");
-    let mut components: Vec<(String, Vec<u8>)> = std::fs::read_dir(&folder)
+    components_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/plugins"))
+}
+
+/// The components in a folder, by name; those that misbehave left out.
+///
+/// # Panics
+/// When the folder cannot be read.
+pub fn components_in(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut components: Vec<(String, Vec<u8>)> = std::fs::read_dir(folder)
         .expect("run `cargo xtask build` first")
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "wasm"))

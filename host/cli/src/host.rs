@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
 use lagdoctor_runtime::{Cache, Host, HostOptions, Transport};
+use lagdoctor_service::Sources;
+use lagdoctor_service::config::HostSection;
 use miette::{IntoDiagnostic, Result, miette};
 
 /// Where compiled plugins are kept: a folder, or `off`.
@@ -14,16 +16,17 @@ const PLACE: &str = "LAGDOCTOR_CACHE";
 /// How much may be kept there, in MiB.
 const SIZE: &str = "LAGDOCTOR_CACHE_MIB";
 
-/// A host that reaches the world through this transport.
-pub fn host(transport: Arc<dyn Transport>) -> Result<Host> {
-    Host::new(HostOptions { cache: cache()?, ..HostOptions::new(transport) }).into_diagnostic()
+/// A host with room for the plugins of these sources, which reaches the world through this transport.
+pub fn host(transport: Arc<dyn Transport>, sources: &Sources) -> Result<Host> {
+    let (limits, pool, cache) = (sources.limits(), sources.pool(), cache(&sources.host)?);
+    Host::new(HostOptions { limits, pool, cache, ..HostOptions::new(transport) }).into_diagnostic()
 }
 
 /// The cache of this user. A folder that cannot be trusted is said once, and done without.
-fn cache() -> Result<Option<Cache>> {
+fn cache(section: &HostSection) -> Result<Option<Cache>> {
     static SAID: Once = Once::new();
-    let Some(folder) = folder(|name| std::env::var_os(name)) else { return Ok(None) };
-    let bytes = bytes(std::env::var_os(SIZE).as_deref())?;
+    let Some(folder) = folder(section, |name| std::env::var_os(name)) else { return Ok(None) };
+    let bytes = bytes(section, std::env::var_os(SIZE).as_deref())?;
     match Cache::open(&folder, bytes) {
         Ok(cache) => Ok(Some(cache)),
         Err(error) => {
@@ -39,10 +42,10 @@ fn cache() -> Result<Option<Cache>> {
     }
 }
 
-/// The folder that `PLACE` names, or else the one that the system has for such things.
-fn folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+/// The folder that `PLACE` names, or else the configuration, or else the one that the system has for such things.
+fn folder(section: &HostSection, variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-    match set(PLACE) {
+    match set(PLACE).or_else(|| Some(section.cache.clone()?.into())) {
         Some(place) if place == OsStr::new("off") => None,
         Some(place) => Some(place.into()),
         None => {
@@ -54,8 +57,10 @@ fn folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     }
 }
 
-fn bytes(size: Option<&OsStr>) -> Result<u64> {
-    let Some(size) = size.filter(|size| !size.is_empty()) else { return Ok(Cache::DEFAULT_BYTES) };
+fn bytes(section: &HostSection, size: Option<&OsStr>) -> Result<u64> {
+    let Some(size) = size.filter(|size| !size.is_empty()) else {
+        return Ok(section.cache_mib.map_or(Cache::DEFAULT_BYTES, |mib| u64::from(mib) << 20));
+    };
     let mib = size.to_str().and_then(|text| text.trim().parse::<u64>().ok());
     mib.and_then(|mib| mib.checked_mul(1 << 20)).ok_or_else(|| {
         miette!(help = "write a whole number of MiB, such as 512", "{SIZE} is `{}`", size.to_string_lossy())
@@ -68,7 +73,7 @@ mod tests {
 
     fn check(variables: &[(&str, &str)], expected: Option<&str>) {
         let variable = |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| value.into());
-        assert_eq!(folder(variable), expected.map(PathBuf::from), "{variables:?}");
+        assert_eq!(folder(&HostSection::default(), variable), expected.map(PathBuf::from), "{variables:?}");
     }
 
     #[test]
@@ -83,7 +88,19 @@ mod tests {
     }
 
     #[test]
+    fn the_environment_wins_over_the_configuration() {
+        let section = HostSection { cache: Some("/configured".into()), cache_mib: Some(7), ..HostSection::default() };
+        assert_eq!(folder(&section, |_| None), Some("/configured".into()));
+        assert_eq!(folder(&section, |name| (name == PLACE).then(|| "off".into())), None);
+        assert_eq!(bytes(&section, None).unwrap(), 7 << 20);
+        assert_eq!(bytes(&section, Some("8".as_ref())).unwrap(), 8 << 20);
+        let off = HostSection { cache: Some("off".into()), ..HostSection::default() };
+        assert_eq!(folder(&off, |name| (name == "HOME").then(|| "/home/ada".into())), None);
+    }
+
+    #[test]
     fn the_size_is_a_number_of_mib() {
+        let bytes = |size| bytes(&HostSection::default(), size);
         assert_eq!(bytes(None).unwrap(), 512 << 20);
         assert_eq!(bytes(Some("64".as_ref())).unwrap(), 64 << 20);
         for wrong in ["much", "-1", "1.5", "99999999999999999999"] {

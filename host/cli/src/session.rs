@@ -36,7 +36,7 @@ impl Session {
         cluster: &str,
         transport: Arc<dyn Transport>,
     ) -> Result<Self> {
-        Self::on(&host(transport)?, sources, files, cluster).await
+        Self::on(&host(transport, &sources)?, sources, files, cluster).await
     }
 
     /// The same on a host that is there already; what it has compiled is not compiled again.
@@ -87,7 +87,7 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Loads and binds the collectors that `sources` name, over the real network.
     pub async fn live(sources: &'a Sources) -> Result<Self> {
-        let host = host(Arc::new(Network::new()))?;
+        let host = host(Arc::new(Network::new()), sources)?;
         let collectors = plugins::collectors(&host, sources, &bundled()).await.into_diagnostic()?;
         Ok(Self { sources, collectors })
     }

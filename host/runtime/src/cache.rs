@@ -213,3 +213,6 @@ fn deserialize(engine: &Engine, verified: &entry::Verified<'_>) -> wasmtime::Res
     // our own memory, so that nothing changes between that check and this call.
     unsafe { Component::deserialize(engine, verified.code()) }
 }
+
+#[cfg(all(test, unix))]
+mod tests;

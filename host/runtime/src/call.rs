@@ -23,7 +23,7 @@ use crate::limits::Limits;
 use crate::load::Prepared;
 use crate::manifest::World;
 use crate::plugin::Bound;
-use crate::store::{DeadlineExceeded, State};
+use crate::store::{DeadlineExceeded, Denied, State};
 use crate::text::clean;
 
 /// A store for one job, and what it takes to say how the job went.
@@ -81,7 +81,8 @@ impl<'a> Call<'a> {
         error.is::<Trap>()
             || error.is::<DeadlineExceeded>()
             || error.is::<wasmtime::PoolConcurrencyLimitError>()
-            || self.store.data().limiter.denied
+            || self.store.data().limiter.denied.is_some()
+            || too_many(error).is_some()
     }
 
     /// The guest said itself what went wrong.
@@ -125,12 +126,23 @@ impl<'a> Call<'a> {
         if error.is::<wasmtime::PoolConcurrencyLimitError>() {
             return (FailureKind::Busy, busy(plugin, job, limits));
         }
-        if self.store.data().limiter.denied {
-            let memory = limits.memory_bytes;
+        if let Some(denied) = self.store.data().limiter.denied {
+            let (most, of, key) = match denied {
+                Denied::Memory => (limits.memory_bytes, "bytes of memory", "memory_mib"),
+                Denied::Table => (limits.table_elements, "table elements", "table_elements"),
+            };
             return (
                 FailureKind::Memory,
                 format!(
-                    "plugin `{plugin}` wanted more than its {memory} bytes of memory {job}; raise `memory_bytes`, narrow the window, or report it to the plugin's author"
+                    "plugin `{plugin}` wanted more than its {most} {of} {job}; raise `{key}`, narrow the window, or report it to the plugin's author"
+                ),
+            );
+        }
+        if let Some(what) = too_many(error) {
+            return (
+                FailureKind::Memory,
+                format!(
+                    "plugin `{plugin}` has more {what} than it may {job}; raise `{what}`, or report it to the plugin's author"
                 ),
             );
         }
@@ -164,6 +176,16 @@ impl<'a> Call<'a> {
             "plugin `{plugin}` was not done after {ms} ms {job}; raise `timeout`, narrow the window, or look at the system that it talks to"
         )
     }
+}
+
+/// What a component has too many of: `instances`, `memories` or `tables`. Wasmtime has no type for this error.
+fn too_many(error: &wasmtime::Error) -> Option<&'static str> {
+    let cause = error.root_cause().to_string();
+    let what = cause.strip_prefix("resource limit exceeded: ")?;
+    ["instance", "memory", "table"]
+        .into_iter()
+        .zip(["instances", "memories", "tables"])
+        .find_map(|(one, several)| what.starts_with(one).then_some(several))
 }
 
 fn busy(plugin: &str, job: &str, limits: &Limits) -> String {
@@ -340,7 +362,7 @@ impl Bound {
             shared.transport.clone(),
             &inner.limits,
         );
-        let state = State::new(&inner.name, &inner.limits, now, Some(session));
+        let state = State::new(&inner.name, &inner.limits, now, Some(session)).sharing(inner.log_rate.clone());
         let mut call = Call::open(shared, &inner.name, &inner.limits, state, job.to_owned()).await?;
         watch.begin();
         call.watch = Some(watch);

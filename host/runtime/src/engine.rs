@@ -8,33 +8,34 @@ use std::thread::JoinHandle;
 
 use tokio::sync::Semaphore;
 use wasmtime::component::{HasSelf, Linker};
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Engine};
 
 use crate::bindings;
 use crate::cache::Cache;
 use crate::egress::Transport;
 use crate::error::HostError;
-use crate::limits::{CONCURRENT_CALLS, Limits, TICK};
+use crate::limits::{Limits, TICK};
 use crate::plugin::Parts;
+use crate::pool::Pool;
 use crate::store::State;
-
-const WASM_PAGE: usize = 64 << 10;
 
 /// What a host is made of.
 #[derive(Clone)]
 pub struct HostOptions {
     /// What carries the requests of plugins, once the policy has let them pass.
     pub transport: Arc<dyn Transport>,
-    /// What one call may use unless its plugin is bound with less. Memory is also the size of a slot of the pool.
+    /// What one call may use unless its plugin is bound with others.
     pub limits: Limits,
+    /// How many calls there is room for, and how large a call can be. It is made large enough for `limits`.
+    pub pool: Pool,
     /// Where compiled plugins are kept; `None` for nowhere.
     pub cache: Option<Cache>,
 }
 
 impl HostOptions {
-    /// The default limits, this transport, and no cache.
+    /// The default limits and pool, this transport, and no cache.
     pub fn new(transport: Arc<dyn Transport>) -> Self {
-        Self { transport, limits: Limits::default(), cache: None }
+        Self { transport, limits: Limits::default(), pool: Pool::default(), cache: None }
     }
 }
 
@@ -57,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) isolated: Linker<State>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) limits: Limits,
+    pub(crate) pool: Pool,
     pub(crate) cache: Option<Cache>,
     pub(crate) slots: Arc<Semaphore>,
     /// Plugins that are still in use: compiling takes as long as thousands of calls.
@@ -72,46 +74,49 @@ impl Host {
     /// # Errors
     /// When there is not enough address space for the pool, or no thread for the ticker.
     pub fn new(options: HostOptions) -> Result<Self, HostError> {
-        let HostOptions { transport, limits, cache } = options;
+        let HostOptions { transport, limits, pool, cache } = options;
+        let pool = pool.with_room_for(&limits);
         let refused = |error: wasmtime::Error| HostError::Engine {
-            slots: CONCURRENT_CALLS,
-            memory_mib: limits.memory_bytes >> 20,
+            slots: pool.concurrent_calls,
+            memory_mib: pool.memory_bytes >> 20,
             reason: format!("{error:#}"),
         };
-        let engine = Engine::new(&config(&limits)).map_err(refused)?;
+        let engine = Engine::new(&config(&pool)).map_err(refused)?;
         let connected = connected(&engine).map_err(refused)?;
         let isolated = isolated(&engine).map_err(refused)?;
         let ticker = Ticker::start(engine.clone())?;
-        let slots = Arc::new(Semaphore::new(CONCURRENT_CALLS as usize));
+        let slots = Arc::new(Semaphore::new(pool.concurrent_calls as usize));
         let (loaded, loading) = (Mutex::default(), Mutex::default());
-        let shared =
-            Shared { engine, connected, isolated, transport, limits, cache, slots, loaded, loading, _ticker: ticker };
+        let shared = Shared {
+            engine,
+            connected,
+            isolated,
+            transport,
+            limits,
+            pool,
+            cache,
+            slots,
+            loaded,
+            loading,
+            _ticker: ticker,
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// What one call may use unless its plugin is bound with less.
+    /// What one call may use unless its plugin is bound with others.
     pub fn limits(&self) -> &Limits {
         &self.shared.limits
     }
+
+    /// How many calls there is room for, and how large a call can be.
+    pub fn pool(&self) -> &Pool {
+        &self.shared.pool
+    }
 }
 
-fn config(limits: &Limits) -> Config {
-    let slots = CONCURRENT_CALLS;
-    let instances = u32::try_from(limits.instances).unwrap_or(u32::MAX);
-    let memory = limits.memory_bytes.next_multiple_of(WASM_PAGE);
-    let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(slots)
-        .total_core_instances(slots.saturating_mul(instances))
-        .total_memories(slots * 2)
-        .total_tables(slots * 8)
-        .total_stacks(slots)
-        .max_memories_per_component(4)
-        .max_tables_per_component(16)
-        .max_core_instances_per_component(instances)
-        .table_elements(limits.table_elements)
-        .max_memory_size(memory)
-        .max_unused_warm_slots(slots);
+fn config(pool: &Pool) -> Config {
     let mut config = Config::new();
+    pool.configure(&mut config);
     config
         // Fuel is the limit, because the same input always takes the same; epochs are the backstop.
         .consume_fuel(true)
@@ -119,10 +124,7 @@ fn config(limits: &Limits) -> Config {
         .concurrency_support(false)
         .wasm_component_model(true)
         .relaxed_simd_deterministic(true)
-        .wasm_backtrace_max_frames(None)
-        .memory_reservation(memory as u64)
-        .memory_may_move(false)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        .wasm_backtrace_max_frames(None);
     config
 }
 
@@ -193,6 +195,6 @@ mod tests {
             .err()
             .map(|error| error.to_string())
             .unwrap();
-        assert!(error.contains("lower `memory_bytes`"), "{error}");
+        assert!(error.contains("lower `memory_mib`"), "{error}");
     }
 }

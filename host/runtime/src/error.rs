@@ -11,7 +11,7 @@ use lagdoctor_model::{Gap, GapCause};
 pub enum HostError {
     /// Wasmtime refused the configuration, or the address space for the instance pool is not there.
     #[error(
-        "cannot set up the WebAssembly engine for {slots} calls of {memory_mib} MiB: lower `memory_bytes` or raise the \
+        "cannot set up the WebAssembly engine for {slots} calls of {memory_mib} MiB: lower `memory_mib` or `concurrent_calls`, or raise the \
          limit of address space (`ulimit -v`): {reason}"
     )]
     Engine {
@@ -145,16 +145,30 @@ pub enum BindError {
         /// What it should hold.
         reason: String,
     },
-    /// A limit above that of the whole host.
+    /// A limit above what the host's pool has room for.
     #[error(
-        "plugin `{plugin}` may not have {asked} bytes of memory: the host gives at most {most}; raise the host's own limit"
+        "`{limit}` of plugin `{plugin}` comes to {asked}, and this host has room for {most}: lower it, or start the host with more"
     )]
-    Memory {
+    Room {
         /// The operator's name for it.
         plugin: String,
-        /// Bytes asked for.
+        /// The limit's name in a configuration.
+        limit: &'static str,
+        /// How much it should have, in bytes where it is memory.
         asked: usize,
-        /// Bytes that the host's pool has for one instance.
+        /// How much there is for one call.
+        most: usize,
+    },
+    /// A configuration larger than a guest is given.
+    #[error(
+        "config of plugin `{plugin}` has {bytes} bytes as JSON, and at most {most} are passed on: shorten it, or raise `config_kib`"
+    )]
+    ConfigSize {
+        /// The operator's name for it.
+        plugin: String,
+        /// Bytes that it has.
+        bytes: usize,
+        /// Most that it may have.
         most: usize,
     },
 }

@@ -23,6 +23,8 @@ mod limits;
 mod load;
 mod manifest;
 mod plugin;
+mod pool;
+mod rate;
 mod store;
 mod text;
 
@@ -44,7 +46,8 @@ pub use engine::{Host, HostOptions};
 pub use error::{BindError, CallError, ErrorCode, FailureKind, HostError, LoadError};
 pub use grants::{GrantKind, GrantRule, Grants, InvalidGrant};
 pub use guard::{Failure, Standing, Tally};
-pub use limits::{CONCURRENT_CALLS, Limits};
+pub use limits::{Limit, Limits, Unit};
 pub use manifest::{Ask, Manifest, World};
 pub use plugin::{Bound, Operator, Plugin};
+pub use pool::Pool;
 pub use url::Url;

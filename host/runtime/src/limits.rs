@@ -1,10 +1,12 @@
-//! How much may one call of one plugin take? Everything a guest can use up has a number here, with its unit and its
-//! default; nothing else in this crate invents one.
+//! How much may one call of one plugin take? Everything a guest can use up has a number in [`Limits`], with its unit and
+//! its default; nothing else in this crate invents one. [`Limits::table`] says them to an operator. How many calls run at
+//! one moment, and what the largest of them may have, is in [`crate::Pool`].
+
+mod table;
 
 use std::time::Duration;
 
-/// How many calls of all plugins together run at one moment; a further call waits for a free slot within its own time.
-pub const CONCURRENT_CALLS: u32 = 32;
+pub use table::{Limit, Unit};
 
 /// Distance of two ticks of the backstop against a guest that never gives the thread back.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -21,16 +23,24 @@ pub struct Limits {
     /// Guest work in units of Wasmtime fuel, about one an instruction; the same input always takes the same.
     /// Default: 10,000,000,000, a few seconds.
     pub fuel: u64,
-    /// Linear memory in bytes, all memories of the instance together. Default: 64 MiB.
+    /// Memory in bytes: all linear memories and all tables of the component together, eight bytes for an element.
+    /// Default: 64 MiB.
     pub memory_bytes: usize,
-    /// Elements of tables, all tables of the instance together. Default: 100,000.
+    /// Linear memories of the component. Default: 4.
+    pub memories: usize,
+    /// Elements of tables, all tables of the component together. Default: 100,000.
     pub table_elements: usize,
+    /// Tables of the component. Default: 16.
+    pub tables: usize,
     /// Core instances within the component; Python guests need about 64. Default: 64.
     pub instances: usize,
     /// Wall-clock time, waiting for a slot and for the network included. Default: 30 s.
     pub timeout: Duration,
-    /// Bytes that one crossing of the boundary may copy out of the guest. Default: 64 MiB.
+    /// Bytes that one crossing of the boundary may copy out of the guest: all texts and lists of an answer, or of one
+    /// call of the host. Default: 64 MiB.
     pub hostcall_fuel: usize,
+    /// Bytes of the configuration that the guest is given, as JSON. Default: 256 KiB.
+    pub config_bytes: usize,
     /// Items of one answer: findings, causes, forecasts, series, log lines, events, nodes, edges and receipts, each
     /// kind counted alone; what is beyond is left out and named. Default: 20,000.
     pub output_items: usize,
@@ -45,6 +55,9 @@ pub struct Limits {
     pub log_lines: usize,
     /// Bytes that a guest may log, all lines together. Default: 16 KiB.
     pub log_bytes: usize,
+    /// Lines that one plugin may log within a minute, all its calls together; further ones are counted and dropped.
+    /// Default: 600.
+    pub log_lines_per_minute: u32,
     /// HTTP requests. Default: 256.
     pub http_requests: usize,
     /// Bytes of the body of one HTTP request. Default: 1 MiB.
@@ -62,16 +75,20 @@ impl Default for Limits {
         Self {
             fuel: 10_000_000_000,
             memory_bytes: 64 << 20,
+            memories: 4,
             table_elements: 100_000,
+            tables: 16,
             instances: 64,
             timeout: Duration::from_secs(30),
             hostcall_fuel: 64 << 20,
+            config_bytes: 256 << 10,
             output_items: 20_000,
             output_values: 2_000_000,
             output_text_bytes: 4096,
             output_log_bytes: 16 << 10,
             log_lines: 100,
             log_bytes: 16 << 10,
+            log_lines_per_minute: 600,
             http_requests: 256,
             http_request_bytes: 1 << 20,
             http_body_bytes: 16 << 20,

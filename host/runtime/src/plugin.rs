@@ -13,6 +13,7 @@ use crate::guard::Guard;
 use crate::limits::Limits;
 use crate::load::Prepared;
 use crate::manifest::{self, Manifest, World};
+use crate::rate::LogRate;
 use crate::text::clean;
 
 /// A component that has been checked, compiled and described. Cheap to clone.
@@ -63,6 +64,7 @@ pub(crate) struct Inner {
     pub(crate) grants: Arc<Grants>,
     pub(crate) secrets: Arc<dyn Secrets>,
     pub(crate) limits: Limits,
+    pub(crate) log_rate: Arc<LogRate>,
 }
 
 impl Plugin {
@@ -109,8 +111,8 @@ impl Plugin {
     /// [`Grants::denied`], and the guest finds out when it tries.
     ///
     /// # Errors
-    /// When the configuration breaks the plugin's schema, when a field that a grant refers to holds no URL or name, or
-    /// when it should have more memory than the host's pool gives.
+    /// When the configuration breaks the plugin's schema, is larger than a guest is given, when a field that a grant
+    /// refers to holds no URL or name, or when a limit is above what the host's pool has room for.
     pub fn bind(&self, operator: Operator) -> Result<Bound, BindError> {
         let Operator { name, config, grants, secrets, limits } = operator;
         let name = clean(&name, 256);
@@ -118,12 +120,16 @@ impl Plugin {
         self.check_config(&name, &config)?;
         let grants = Grants::new(self.manifest(), &config, &grants);
         let grants = grants.map_err(|(field, reason)| BindError::Field { plugin: name.clone(), field, reason })?;
-        let most = self.parts.shared.limits.memory_bytes;
         let limits = limits.unwrap_or_else(|| self.parts.shared.limits.clone());
-        if limits.memory_bytes > most {
-            return Err(BindError::Memory { plugin: name, asked: limits.memory_bytes, most });
+        if let Some((limit, asked, most)) = self.parts.shared.pool.exceeded(&limits) {
+            return Err(BindError::Room { plugin: name, limit, asked, most });
         }
-        let inner = Inner { name, config: config.to_string(), grants: Arc::new(grants), secrets, limits };
+        let config = config.to_string();
+        if config.len() > limits.config_bytes {
+            return Err(BindError::ConfigSize { plugin: name, bytes: config.len(), most: limits.config_bytes });
+        }
+        let log_rate = Arc::new(LogRate::new(limits.log_lines_per_minute));
+        let inner = Inner { name, config, grants: Arc::new(grants), secrets, limits, log_rate };
         Ok(Bound { plugin: self.clone(), inner: Arc::new(inner), guard: None })
     }
 

@@ -1,11 +1,14 @@
 //! What belongs to one call: what it has used up, and the functions that its guest may call.
 
+use std::sync::Arc;
+
 use lagdoctor_model::{Redactor, Timestamp};
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
 use crate::bindings::{clock, http, log, types};
 use crate::egress::policy::{Ask, Auth, Session};
 use crate::limits::{Limits, TICK};
+use crate::rate::LogRate;
 use crate::text::clean;
 
 /// The data of one store.
@@ -30,13 +33,19 @@ impl State {
         Self {
             limiter: Limiter::new(limits),
             plugin: plugin.to_owned(),
-            log: LogBook { lines_left: limits.log_lines, bytes_left: limits.log_bytes, dropped: 0 },
+            log: LogBook { lines_left: limits.log_lines, bytes_left: limits.log_bytes, rate: None, dropped: 0 },
             now,
             session,
             // One tick on top, because the first one may come at once.
             ticks_left: limits.timeout.as_millis() / TICK.as_millis() + 1,
             redactor: None,
         }
+    }
+
+    /// The same, whose log lines count together with those of other calls.
+    pub(crate) fn sharing(mut self, rate: Arc<LogRate>) -> Self {
+        self.log.rate = Some(rate);
+        self
     }
 
     /// What the guest says in its own words, as it may be shown.
@@ -80,32 +89,40 @@ impl Drop for State {
 pub(crate) struct Limiter {
     memory_left: usize,
     table_left: usize,
+    memories: usize,
+    tables: usize,
     instances: usize,
-    /// Something was refused: a guest that aborts afterwards does so for want of memory.
-    pub(crate) denied: bool,
+    /// Something was refused: a guest that aborts afterwards does so for want of it.
+    pub(crate) denied: Option<Denied>,
 }
+
+/// What a guest wanted more of than it may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// Memory, for memories and tables together.
+    Memory,
+    /// Elements of tables.
+    Table,
+}
+
+/// What one element of a table takes.
+const ELEMENT_BYTES: usize = 8;
 
 impl Limiter {
     fn new(limits: &Limits) -> Self {
         Self {
             memory_left: limits.memory_bytes,
             table_left: limits.table_elements,
+            memories: limits.memories,
+            tables: limits.tables,
             instances: limits.instances,
-            denied: false,
+            denied: None,
         }
     }
 
-    fn take(left: &mut usize, denied: &mut bool, current: usize, desired: usize) -> bool {
-        match left.checked_sub(desired.saturating_sub(current)) {
-            Some(rest) => {
-                *left = rest;
-                true
-            }
-            None => {
-                *denied = true;
-                false
-            }
-        }
+    fn deny(&mut self, what: Denied) -> wasmtime::Result<bool> {
+        self.denied = Some(what);
+        Ok(false)
     }
 }
 
@@ -113,17 +130,31 @@ impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         // A growth beyond the memory's own maximum fails by itself, and must not be counted.
         if maximum.is_some_and(|maximum| desired > maximum) {
-            self.denied = true;
-            return Ok(false);
+            return self.deny(Denied::Memory);
         }
-        Ok(Self::take(&mut self.memory_left, &mut self.denied, current, desired))
+        match self.memory_left.checked_sub(desired.saturating_sub(current)) {
+            Some(left) => {
+                self.memory_left = left;
+                Ok(true)
+            }
+            None => self.deny(Denied::Memory),
+        }
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
+            return self.deny(Denied::Table);
         }
-        Ok(Self::take(&mut self.table_left, &mut self.denied, current, desired))
+        let elements = desired.saturating_sub(current);
+        let memory = self.memory_left.checked_sub(elements.saturating_mul(ELEMENT_BYTES));
+        match (self.table_left.checked_sub(elements), memory) {
+            (Some(table_left), Some(memory_left)) => {
+                (self.table_left, self.memory_left) = (table_left, memory_left);
+                Ok(true)
+            }
+            (None, _) => self.deny(Denied::Table),
+            (_, None) => self.deny(Denied::Memory),
+        }
     }
 
     fn instances(&self) -> usize {
@@ -131,11 +162,11 @@ impl ResourceLimiter for Limiter {
     }
 
     fn tables(&self) -> usize {
-        self.instances
+        self.tables
     }
 
     fn memories(&self) -> usize {
-        self.instances
+        self.memories
     }
 }
 
@@ -143,13 +174,16 @@ impl ResourceLimiter for Limiter {
 struct LogBook {
     lines_left: usize,
     bytes_left: usize,
+    /// Shared by all calls of the plugin; missing while it describes itself.
+    rate: Option<Arc<LogRate>>,
     dropped: usize,
 }
 
 impl LogBook {
     /// The line as it may be written, if at all.
     fn admit(&mut self, message: &str) -> Option<String> {
-        let Some(lines_left) = self.lines_left.checked_sub(1).filter(|_| self.bytes_left > 0) else {
+        let has_room = |_: &usize| self.bytes_left > 0 && self.rate.as_ref().is_none_or(|rate| rate.admits());
+        let Some(lines_left) = self.lines_left.checked_sub(1).filter(has_room) else {
             self.dropped += 1;
             return None;
         };
@@ -223,14 +257,26 @@ mod tests {
         let mut limiter = limiter(100, 0);
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(!limiter.memory_growing(0, 50, None).unwrap());
-        assert!(limiter.denied);
+        assert_eq!(limiter.denied, Some(Denied::Memory));
         assert!(limiter.memory_growing(60, 100, None).unwrap());
         assert!(!limiter.memory_growing(100, 101, None).unwrap());
     }
 
     #[test]
-    fn a_growth_beyond_a_memorys_own_maximum_costs_nothing() {
+    fn tables_and_memories_are_counted_together() {
         let mut limiter = limiter(100, 100);
+        assert!(limiter.table_growing(0, 10, None).unwrap());
+        assert!(!limiter.memory_growing(0, 21, None).unwrap());
+        assert!(limiter.memory_growing(0, 20, None).unwrap());
+        assert!(!limiter.table_growing(10, 11, None).unwrap());
+        assert_eq!(limiter.denied, Some(Denied::Memory));
+        assert!(!limiter.table_growing(10, 101, None).unwrap());
+        assert_eq!(limiter.denied, Some(Denied::Table));
+    }
+
+    #[test]
+    fn a_growth_beyond_a_memorys_own_maximum_costs_nothing() {
+        let mut limiter = limiter(900, 100);
         assert!(!limiter.memory_growing(0, 90, Some(80)).unwrap());
         assert!(!limiter.table_growing(0, 90, Some(80)).unwrap());
         assert!(limiter.memory_growing(0, 100, None).unwrap());
@@ -239,13 +285,21 @@ mod tests {
 
     #[test]
     fn log_lines_are_limited_in_number_and_in_size() {
-        let mut log = LogBook { lines_left: 3, bytes_left: 9, dropped: 0 };
+        let mut log = LogBook { lines_left: 3, bytes_left: 9, rate: None, dropped: 0 };
         assert_eq!(log.admit("one\u{1b}[0m").as_deref(), Some("one[0m"));
         assert_eq!(log.admit("two").as_deref(), Some(""));
         assert_eq!(log.admit("three"), None);
         assert_eq!(log.dropped, 1);
-        let mut log = LogBook { lines_left: 1, bytes_left: 100, dropped: 0 };
+        let mut log = LogBook { lines_left: 1, bytes_left: 100, rate: None, dropped: 0 };
         assert_eq!(log.admit("").as_deref(), Some(""));
         assert_eq!(log.admit("x"), None);
+    }
+
+    #[test]
+    fn calls_of_one_plugin_share_what_it_may_log_in_a_minute() {
+        let rate = Arc::new(LogRate::new(3));
+        let call = || LogBook { lines_left: 2, bytes_left: 100, rate: Some(rate.clone()), dropped: 0 };
+        let said = |mut log: LogBook| (0..5).filter(|_| log.admit("x").is_some()).count();
+        assert_eq!([said(call()), said(call()), said(call())], [2, 1, 0]);
     }
 }

@@ -6,13 +6,12 @@
 //! plugins, what their manifests ask for and the signals that they list.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use lagdoctor_runtime::{BindError, Bound, GrantRule, Host, Limits, LoadError, Operator, Plugin, Secrets, World};
+use lagdoctor_runtime::{BindError, Bound, GrantRule, Host, LoadError, Operator, Plugin, Secrets, World};
 
-use crate::config::{LimitsSection, PluginSection, Sources};
+use crate::config::{PluginSection, Sources};
 use crate::report::PluginUse;
 
 /// A component that is built into the program.
@@ -177,20 +176,9 @@ fn bind(
         grants.extend(GrantRule::from_manifest(plugin.manifest()));
     }
     let name = section.alias.clone().unwrap_or_else(|| plugin.manifest().name.clone());
-    let limits = limits(host.limits(), &section.limits);
+    let limits = section.limits.over(host.limits());
     let operator = Operator { name, config: section.config.clone(), grants, secrets, limits: Some(limits) };
     Ok(plugin.bind(operator)?)
-}
-
-fn limits(host: &Limits, section: &LimitsSection) -> Limits {
-    let mut limits = host.clone();
-    limits.fuel = section.fuel.unwrap_or(limits.fuel);
-    limits.memory_bytes = section.memory_mib.map_or(limits.memory_bytes, |mib| (mib as usize).saturating_mul(1 << 20));
-    if let Some(timeout) = section.timeout {
-        limits.timeout = Duration::from_millis(u64::try_from(timeout.as_millis()).unwrap_or(0));
-    }
-    limits.http_requests = section.http_requests.map_or(limits.http_requests, |requests| requests as usize);
-    limits
 }
 
 fn sorted(bound: Vec<Bound>) -> Result<Loaded, PluginError> {

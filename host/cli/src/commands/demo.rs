@@ -52,7 +52,7 @@ pub async fn run(args: DemoArgs, output: &Output) -> Result<ExitCode> {
          spoken to over their own protocols, by the same code and plugins as in production.\n",
     );
     // Both hours go by at the same time; most of that is waiting for Kafka to answer.
-    let host = host(Arc::new(Network::new()))?;
+    let host = host(Arc::new(Network::new()), &Sources::default())?;
     let naive = naive_plugins(&host).await?;
     let (first, second) = tokio::try_join!(
         act("replication-delay", args.seed, &host, &naive, output),

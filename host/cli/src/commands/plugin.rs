@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use lagdoctor_runtime::{Limits, LoadError, Network, Plugin};
+use lagdoctor_runtime::{Limit, Limits, LoadError, Network, Plugin};
+use lagdoctor_service::Sources;
 use miette::{IntoDiagnostic, Result, miette};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -16,7 +17,7 @@ use crate::output::{self, Output};
 
 /// The plugins inside this program.
 pub async fn list(format: Format, output: &Output) -> Result<ExitCode> {
-    let host = host(Arc::new(Network::new()))?;
+    let host = host(Arc::new(Network::new()), &Sources::default())?;
     // All at the same time, because what is not in the cache has to be compiled.
     let mut loads = JoinSet::new();
     for component in BUNDLED {
@@ -58,7 +59,7 @@ pub async fn list(format: Format, output: &Output) -> Result<ExitCode> {
 
 /// One plugin: bundled, or of a file.
 pub async fn inspect(plugin: &str, format: Format, output: &Output) -> Result<ExitCode> {
-    let host = host(Arc::new(Network::new()))?;
+    let host = host(Arc::new(Network::new()), &Sources::default())?;
     let loaded = match BUNDLED.iter().find(|component| component.name == plugin) {
         Some(component) => host.load(component.name, component.wasm).await.into_diagnostic(),
         None => host.load_file(Path::new(plugin)).await.map_err(|error| match error {
@@ -73,7 +74,11 @@ pub async fn inspect(plugin: &str, format: Format, output: &Output) -> Result<Ex
         }),
     }?;
     output.say(&match format {
-        Format::Json => pretty(&document(&loaded)),
+        Format::Json => {
+            let mut document = document(&loaded);
+            document["limits"] = limits(host.limits());
+            pretty(&document)
+        }
         Format::Text => page(&loaded, host.limits()),
         Format::Markdown => format!("```\n{}```\n", page(&loaded, host.limits())),
     });
@@ -102,6 +107,24 @@ fn document(plugin: &Plugin) -> serde_json::Value {
     })
 }
 
+/// What one call may use, by the names of a configuration.
+fn limits(limits: &Limits) -> serde_json::Value {
+    let entry = |limit: Limit| {
+        let Limit { key, value, unit, what } = limit;
+        (key.to_owned(), json!({ "value": value, "unit": unit.as_str(), "what": what }))
+    };
+    serde_json::Value::Object(limits.table().into_iter().map(entry).collect())
+}
+
+/// The same as columns: how it is set, how much it is, what it is.
+fn limits_table(limits: &Limits) -> String {
+    let rows: Vec<(Limit, String)> = limits.table().into_iter().map(|limit| (limit, limit.to_string())).collect();
+    let keys = rows.iter().map(|(limit, _)| limit.key.len()).max().unwrap_or(0);
+    let values = rows.iter().map(|(_, value)| value.len()).max().unwrap_or(0);
+    let line = |(limit, value): &(Limit, String)| format!("{:keys$}  {value:>values$}  {}", limit.key, limit.what);
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 fn page(plugin: &Plugin, limits: &Limits) -> String {
     let manifest = plugin.manifest();
     let mut page = format!("{} {}\n{}\n\n", manifest.name, manifest.version, manifest.summary);
@@ -118,19 +141,7 @@ fn page(plugin: &Plugin, limits: &Limits) -> String {
     row("asks for", asks.join("\n"));
     row("signals", manifest.signals.join("\n"));
     row("classes", manifest.classes.join("\n"));
-    row(
-        "limits",
-        format!(
-            "{} units of fuel, {} MiB of memory and {} s a call\n{} findings or other items, {} log lines, {} HTTP requests of {} MiB each",
-            limits.fuel,
-            limits.memory_bytes >> 20,
-            limits.timeout.as_secs(),
-            limits.output_items,
-            limits.log_lines,
-            limits.http_requests,
-            limits.http_body_bytes >> 20,
-        ),
-    );
+    row("limits", limits_table(limits));
     row("config", pretty(&manifest.config_schema).trim_end().to_owned());
     page
 }

@@ -226,7 +226,7 @@ async fn a_call_that_finds_no_free_slot_in_its_time_says_so() {
     let bound = plugin.bind(operator()).unwrap();
     let hasty = Limits { timeout: Duration::from_millis(20), ..bound.limits().clone() };
     let hasty = plugin.bind(Operator { limits: Some(hasty), ..operator() }).unwrap();
-    let mut hogs: Vec<_> = (0..lagdoctor_runtime::CONCURRENT_CALLS)
+    let mut hogs: Vec<_> = (0..host.pool().concurrent_calls)
         .map(|_| {
             let (bound, batch) = (bound.clone(), batch());
             Box::pin(async move { bound.score(&batch).await })

@@ -203,7 +203,7 @@ async fn a_plugin_cannot_be_given_more_memory_than_the_pool_has() {
     let plugin = host_with(limits()).load("test.wasm", &trap().build()).await.unwrap();
     let greedy = lagdoctor_runtime::Limits { memory_bytes: 1 << 30, ..limits() };
     let refused = plugin.bind(Operator { limits: Some(greedy), ..operator() });
-    assert!(matches!(refused, Err(BindError::Memory { asked, .. }) if asked == 1 << 30));
+    assert!(matches!(refused, Err(BindError::Room { limit: "memory_mib", asked, .. }) if asked == 1 << 30));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod failures;
 #[cfg(unix)]
 mod files;
 mod guest;
+mod limits;
 mod loading;
 mod network;
 mod quarantine;

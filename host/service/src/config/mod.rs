@@ -3,6 +3,7 @@
 //! [`Sources`] is the part that says where to read from, and can be made from command-line flags as well.
 
 mod error;
+mod host;
 mod secrets;
 mod sources;
 mod topology;
@@ -16,6 +17,7 @@ use lagdoctor_runtime::{GrantKind, GrantRule};
 use serde::Deserialize;
 
 pub use error::ConfigError;
+pub use host::{HostSection, LimitsSection};
 pub use secrets::SecretBook;
 pub use sources::{Flags, Sources};
 pub use topology::read_topology;
@@ -34,6 +36,9 @@ pub struct Config {
     /// Plugins to use; bundled scorers, ranker and forecaster run without being named.
     #[serde(default)]
     pub plugin: Vec<PluginSection>,
+    /// How much room plugins have.
+    #[serde(default)]
+    pub host: HostSection,
     /// Where secrets come from, by the name that plugins and properties use.
     #[serde(default)]
     pub secrets: BTreeMap<String, SecretSection>,
@@ -139,24 +144,6 @@ impl PluginSection {
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self { name: None, file: Some(path.into()), ..Self::bundled("") }
     }
-}
-
-/// `limits` of a plugin.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LimitsSection {
-    /// Units of Wasmtime fuel.
-    #[serde(default)]
-    pub fuel: Option<u64>,
-    /// Memory in MiB.
-    #[serde(default)]
-    pub memory_mib: Option<u32>,
-    /// Time for one call.
-    #[serde(default, deserialize_with = "units::optional")]
-    pub timeout: Option<Millis>,
-    /// HTTP requests of one call.
-    #[serde(default)]
-    pub http_requests: Option<u32>,
 }
 
 /// `[secrets]`: where one secret comes from. Exactly one of `env` and `file`.
@@ -296,12 +283,18 @@ impl Config {
             if plugin.name.is_some() == plugin.file.is_some() {
                 return Err(conflict(section, "give exactly one of `name` (bundled) and `file`".into()));
             }
+            if let Some(fault) = plugin.limits.fault() {
+                return Err(conflict(section, fault));
+            }
             for grant in &plugin.grants {
                 if grant.kind() == GrantKind::Secret && !self.secrets.contains_key(grant.pattern()) {
                     let why = format!("grants secret `{}`, which [secrets] does not have", grant.pattern());
                     return Err(conflict(section, why));
                 }
             }
+        }
+        if let Some(fault) = self.host.fault() {
+            return Err(conflict("[host]".into(), fault));
         }
         let schedule = &self.schedule;
         let positive = [
@@ -320,5 +313,7 @@ impl Config {
     }
 }
 
+#[cfg(test)]
+mod host_tests;
 #[cfg(test)]
 mod tests;

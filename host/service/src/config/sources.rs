@@ -1,15 +1,16 @@
 //! Where to read from: the part of the configuration that `status`, `diagnose` and `record` need, made from a file or
 //! from flags. Topology files are read here, and every secret is looked for. Start at [`Sources`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lagdoctor_kafka::KafkaConfig;
 use lagdoctor_model::Topology;
+use lagdoctor_runtime::{Limits, Pool};
 
 use crate::report::Links;
 
 use super::secrets::{Place, SecretBook};
-use super::{Config, ConfigError, PluginSection, PropertyValue, read_topology};
+use super::{Config, ConfigError, HostSection, PluginSection, PropertyValue, read_topology};
 
 /// Name of the bundled collector that reads Prometheus; its config has `url`.
 const PROMETHEUS: &str = "collector-prometheus";
@@ -23,6 +24,8 @@ pub struct Sources {
     pub kafka: Vec<KafkaConfig>,
     /// Plugins with their configuration and grants, collectors among them.
     pub plugins: Vec<PluginSection>,
+    /// How much room plugins have, and where compiled ones are kept.
+    pub host: HostSection,
     /// Where secrets are to be found.
     pub secrets: SecretBook,
     /// Who depends on whom, as the operator says.
@@ -93,7 +96,19 @@ impl Sources {
             .iter()
             .find(|plugin| plugin.name.as_deref() == Some(PROMETHEUS))
             .and_then(|plugin| plugin.config.get("url")?.as_str().map(str::to_owned));
-        Ok(Self { kafka, plugins, secrets, topology, prometheus, graph_url: config.report.graph_url.clone() })
+        let mut host = config.host.clone();
+        host.cache = host.cache.map(|place| if place == Path::new("off") { place } else { config.folder.join(place) });
+        Ok(Self { kafka, plugins, host, secrets, topology, prometheus, graph_url: config.report.graph_url.clone() })
+    }
+
+    /// What one call of a plugin may use, unless its own section says otherwise.
+    pub fn limits(&self) -> Limits {
+        self.host.limits()
+    }
+
+    /// Room for calls of all plugins.
+    pub fn pool(&self) -> Pool {
+        self.host.pool(self.plugins.iter().map(|plugin| &plugin.limits))
     }
 
     /// How reports link to graphs: as the operator says, else into the Prometheus that is read.

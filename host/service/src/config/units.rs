@@ -56,6 +56,11 @@ pub(super) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
     required(deserializer).map(Some)
 }
 
+/// A number of KiB (`shift` 10) or MiB (20) in bytes.
+pub(super) fn bytes(number: Option<u32>, shift: u32) -> Option<usize> {
+    number.map(|number| (number as usize).saturating_mul(1 << shift))
+}
+
 pub(super) fn empty_table() -> serde_json::Value {
     serde_json::Value::Object(serde_json::Map::new())
 }
