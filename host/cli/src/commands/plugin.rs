@@ -145,3 +145,27 @@ fn page(plugin: &Plugin, limits: &Limits) -> String {
     row("config", pretty(&manifest.config_schema).trim_end().to_owned());
     page
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_a_table_with_the_names_by_which_they_are_set() {
+        let table = limits_table(&Limits::default());
+        let line = |key: &str| table.lines().find(|line| line.split(' ').next() == Some(key)).unwrap().to_owned();
+        assert_eq!(line("fuel"), "fuel                  10,000,000,000  units of work, about one an instruction");
+        assert_eq!(line("memory_mib"), "memory_mib                    64 MiB  all memories and tables together");
+        assert_eq!(line("http_timeout"), "http_timeout                    10 s  time for one request");
+    }
+
+    #[test]
+    fn limits_are_numbers_with_their_unit_for_programs() {
+        let limits = limits(&Limits::default());
+        assert_eq!(limits["memory_mib"]["value"], 64 << 20);
+        assert_eq!(limits["memory_mib"]["unit"], "bytes");
+        assert_eq!(limits["timeout"]["value"], 30_000);
+        assert_eq!(limits["timeout"]["unit"], "ms");
+        assert_eq!(limits.as_object().map(serde_json::Map::len), Some(Limits::default().table().len()));
+    }
+}

@@ -1,4 +1,5 @@
 //! What is kept compiled, and what is never loaded from a folder.
+#![allow(clippy::print_stderr, reason = "what is not tested here is said")]
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
