@@ -34,7 +34,8 @@ fn main() -> ExitCode {
             return output::exit(output::COULD_NOT);
         }
     };
-    let code = match runtime.block_on(run(cli, &output)) {
+    let done = runtime.block_on(run(cli, &output)).and_then(|code| output.written().map(|()| code));
+    let code = match done {
         Ok(code) => code,
         Err(error) => {
             output.error(&error);

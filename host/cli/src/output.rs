@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lagdoctor_service::report::{self, Style};
@@ -20,6 +21,8 @@ pub const COULD_NOT: u8 = 2;
 /// Prints.
 pub struct Output {
     colour: bool,
+    /// Why an answer was not written.
+    lost: Mutex<Option<io::Error>>,
 }
 
 impl Output {
@@ -36,7 +39,7 @@ impl Output {
             // The terminal folds lines itself, and what is not folded here can be copied and pasted.
             Box::new(miette::MietteHandlerOpts::new().graphical_theme(theme.clone()).wrap_lines(false).build())
         }));
-        Self { colour }
+        Self { colour, lost: Mutex::default() }
     }
 
     /// Whether answers may hold colour.
@@ -53,14 +56,34 @@ impl Output {
         )
     }
 
-    /// An answer. A reader that has gone away, as `head` does, is no error.
+    /// An answer. A reader that has gone away, as `head` does, is no error; a full disk is, and is told at the end: see
+    /// [`Output::written`].
     pub fn say(&self, text: &str) {
         let mut stdout = io::stdout().lock();
-        let _ = stdout.write_all(text.as_bytes());
-        if !text.ends_with('\n') {
-            let _ = stdout.write_all(b"\n");
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        let written = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.write_all(end.as_bytes()))
+            .and_then(|()| stdout.flush());
+        if let Err(error) = written
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            self.lost.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         }
-        let _ = stdout.flush();
+    }
+
+    /// Whether all answers arrived where they were sent.
+    ///
+    /// # Errors
+    /// What kept the first one from being written.
+    pub fn written(&self) -> miette::Result<()> {
+        match self.lost.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            None => Ok(()),
+            Some(error) => Err(miette::miette!(
+                help = "look at free space and rights of where standard output leads",
+                "the answer could not be written: {error}"
+            )),
+        }
     }
 
     /// A remark about how it goes.

@@ -196,6 +196,21 @@ pub fn recorded(folder: &Path) -> Result<Signals> {
     Ok(signals.normalised())
 }
 
+/// Refuses the name of a group that is not among those that were seen. Where none was seen, the report says why.
+pub fn known_group(group: &str, signals: &Signals) -> Result<()> {
+    let groups = signals.topology.nodes().filter(|node| node.id.kind() == "group");
+    let known: Vec<&str> = groups.map(|node| node.id.name()).collect();
+    if known.is_empty() || known.contains(&group) {
+        return Ok(());
+    }
+    Err(miette!(
+        help = "check the name, and that `groups.allow` and the rights of this client let it be seen",
+        "no group is called `{group}`; there {} {}",
+        if known.len() == 1 { "is" } else { "are" },
+        known.join(", ")
+    ))
+}
+
 /// A duration as the model has it.
 pub fn millis(duration: Duration) -> Millis {
     i64::try_from(duration.as_millis()).ok().and_then(|ms| Millis::new(ms).ok()).unwrap_or(Millis::ZERO)

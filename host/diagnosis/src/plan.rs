@@ -29,6 +29,8 @@ pub struct Plan {
     pub findings: Vec<Finding>,
     /// Findings about all other nodes, in the same order.
     pub off_path: Vec<OffPath>,
+    /// Nodes that no group is known to depend on, so that nobody can say whether the symptom does.
+    pub unattached: BTreeSet<NodeId>,
     /// What could not be decided for want of edges.
     pub gaps: Vec<Gap>,
 }
@@ -40,13 +42,10 @@ pub fn plan(signals: &Signals, detection: &Detection, findings: Vec<Finding>) ->
     let mut near: BTreeSet<NodeId> = graph.reach(&symptom.node).into_keys().cloned().collect();
     near.insert(symptom.node.clone());
     let mut gaps = vec![];
-    let is_unattached = near.iter().all(|node| OF_KAFKA.contains(&node.kind()));
-    if is_unattached {
-        let strangers = unattached(signals, &graph);
-        if !strangers.is_empty() {
-            gaps.push(no_service(&symptom.node));
-            near.extend(strangers);
-        }
+    let unattached = unattached(signals, &graph);
+    if !unattached.is_empty() && has_no_service(&near) {
+        gaps.push(no_service(&symptom.node));
+        near.extend(unattached.iter().cloned());
     }
     let mut strongest: BTreeMap<(NodeId, Option<Class>, SignalName), Finding> = BTreeMap::new();
     for finding in findings.into_iter().map(|finding| clamped(signals, finding)) {
@@ -61,14 +60,14 @@ pub fn plan(signals: &Signals, detection: &Detection, findings: Vec<Finding>) ->
     let mut kept: Vec<Finding> = strongest.into_values().collect();
     kept.sort_by(order);
     let (findings, rest): (Vec<_>, Vec<_>) = kept.into_iter().partition(|finding| near.contains(&finding.node));
-    let because = format!("no dependency and nothing shared leads from {} to it", words(&symptom.node));
+    let because = format!("no dependency and nothing shared leads from {} to it", symptom.node.words());
     let off_path = rest.into_iter().map(|finding| OffPath { finding, because: because.clone() }).collect();
-    Plan { findings, off_path, gaps }
+    Plan { findings, off_path, unattached, gaps }
 }
 
-/// `group orders`, from `group:orders`.
-pub(crate) fn words(node: &NodeId) -> String {
-    format!("{} {}", node.kind(), node.name())
+/// Whether nothing but Kafka itself is known to work for a group that reaches these nodes.
+pub(crate) fn has_no_service<'a>(reach: impl IntoIterator<Item = &'a NodeId>) -> bool {
+    reach.into_iter().all(|node| OF_KAFKA.contains(&node.kind()))
 }
 
 /// Nodes that no group is known to depend on. When nobody said who works for the symptom's group, it may be these.
@@ -86,7 +85,7 @@ fn no_service(group: &NodeId) -> Gap {
     let statement = format!(
         "which service works for {} is not known, so that every service without a known group was considered; name it in \
          the topology with an edge `worked-by`",
-        words(group)
+        group.words()
     );
     Gap { source: "topology".into(), cause: GapCause::NotConfigured, node: Some(group.clone()), statement }
 }

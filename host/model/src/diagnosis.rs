@@ -60,6 +60,16 @@ pub struct Action {
     pub command: Option<String>,
 }
 
+impl Action {
+    /// How the action that points at a runbook begins.
+    pub const RUNBOOK: &'static str = "Follow the runbook";
+
+    /// Whether it only points at what others wrote down for such a night.
+    pub fn is_runbook(&self) -> bool {
+        self.say.starts_with(Self::RUNBOOK)
+    }
+}
+
 /// A cause, ready to be shown.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cause {
@@ -94,6 +104,19 @@ pub struct RuledOut {
     pub class: Option<Class>,
     /// Why, with numbers.
     pub because: String,
+}
+
+/// Something unusual of which nobody knows whether the symptom depends on it: no edge leads to it from any group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unconnected {
+    /// Where.
+    pub node: NodeId,
+    /// What; `None` when only the place is known.
+    pub class: Option<Class>,
+    /// What was seen, with numbers.
+    pub statement: String,
+    /// When it began.
+    pub onset: Option<Timestamp>,
 }
 
 /// Data that would settle the question.
@@ -164,6 +187,8 @@ pub struct Diagnosis {
     pub time_to_data_loss: Option<Millis>,
     /// Best first. With [`Verdict::InsufficientEvidence`] these are candidates, not answers.
     pub causes: Vec<Cause>,
+    /// What is unusual and neither on the symptom's way nor ruled out, since the way is not known; the strongest first.
+    pub unconnected: Vec<Unconnected>,
     /// What was set aside.
     pub ruled_out: Vec<RuledOut>,
     /// What is missing.

@@ -16,7 +16,9 @@ mod time;
 mod topology;
 mod vocabulary;
 
-pub use diagnosis::{Action, Basis, Cause, Diagnosis, Evidence, Forecast, Impact, Need, Outlook, RuledOut, Verdict};
+pub use diagnosis::{
+    Action, Basis, Cause, Diagnosis, Evidence, Forecast, Impact, Need, Outlook, RuledOut, Unconnected, Verdict,
+};
 pub use finding::{Confidence, Dismissal, Finding, InvalidFinding, RankedCause, Ranking, Score, Symptom};
 pub use kafka::{Commit, GroupStatus, Lag, Offset, PartitionId, lag};
 pub use logs::{Event, LogLine, Redacted, Severity};

@@ -140,6 +140,18 @@ impl NodeId {
         self.0.split_once(':').map_or("", |(kind, _)| kind)
     }
 
+    /// As people say it.
+    ///
+    /// ```
+    /// # use lagdoctor_model::NodeId;
+    /// assert_eq!(NodeId::new("database:orders-db").unwrap().words(), "database orders-db");
+    /// assert_eq!(NodeId::new("jvm:fulfilment-0").unwrap().words(), "JVM fulfilment-0");
+    /// ```
+    pub fn words(&self) -> String {
+        let kind = if self.kind() == "jvm" { "JVM" } else { self.kind() };
+        format!("{kind} {}", self.name())
+    }
+
     /// The part after the first colon: what people call the node.
     ///
     /// ```

@@ -162,7 +162,7 @@ fn statement(
         (Some(clears), _) => format!("{trend} and clears in {}", ahead(clears)),
         (None, Some(breaches)) => format!("{trend} and reaches its limit in {}", ahead(breaches)),
         (None, None) if slope_per_s < 0.0 => format!("{trend}, which does not clear it within {horizon}"),
-        (None, None) => format!("{trend}, with no end within {horizon}"),
+        (None, None) => format!("{trend} of late, with no end within {horizon}"),
     }
 }
 

@@ -62,7 +62,7 @@ fn a_backlog_that_grows_breaches_when_the_line_says() {
 
 #[test]
 fn a_backlog_that_grows_slowly_has_no_end_in_sight() {
-    check(|minute| 5_000.0 + minute * 60.0, "grows by 1/s, with no end within 60 min", None, None);
+    check(|minute| 5_000.0 + minute * 60.0, "grows by 1/s of late, with no end within 60 min", None, None);
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(crate) fn ranking(
         let Some(node) = view.node(candidate.node) else { continue };
         settled.insert((candidate.node, candidate.class.clone()));
         let unseen = unseen_below(view, findings, candidate, node);
-        let confidence = confidence(config, candidates, place, unseen.is_some());
+        let confidence = confidence(config, candidates, place, !unseen.is_empty());
         let heavier = heavier_on_same_node(candidates, place);
         let root = candidates.root_of(place);
         let is_explained = root.is_some_and(|(_, how_well)| how_well >= EXPLAINED.0) && confidence < EXPLAINED.1;
@@ -38,7 +38,7 @@ pub(crate) fn ranking(
             dismissed.push((dismissal, candidate.base));
             continue;
         }
-        let because = why(view, findings, candidates, place, unseen);
+        let because = why(view, findings, candidates, place, &unseen);
         let cause = Cause::new(candidate.node, &candidate.class, confidence, because);
         let cause = Cause { path: reach.path(candidate.node), findings: candidate.findings.clone(), ..cause };
         causes.push((cause, candidate.weight));
@@ -80,15 +80,15 @@ fn heavier_on_same_node(candidates: &Candidates, place: usize) -> Option<&Candid
         .max_by(|a, b| a.weight.total_cmp(&b.weight))
 }
 
-/// Something below an effect on which nothing at all is measured.
+/// What lies below an effect and on which nothing at all is measured.
 fn unseen_below<'a>(
     view: &View<'a>,
     findings: &[Finding],
     candidate: &Candidate,
     node: NodeRef<'a>,
-) -> Option<NodeRef<'a>> {
+) -> Vec<NodeRef<'a>> {
     if !candidate.is_effect() {
-        return None;
+        return vec![];
     }
     let below = Reach::from(view, node);
     let spoken_of = |handle: u32| findings.iter().any(|finding| finding.node == handle && finding.signal != "log");
@@ -96,16 +96,11 @@ fn unseen_below<'a>(
         .nodes()
         .filter(|handle| *handle != node.handle)
         .filter_map(|handle| view.node(handle))
-        .find(|node| TELLING.contains(&node.kind) && !view.is_observed(*node) && !spoken_of(node.handle))
+        .filter(|node| TELLING.contains(&node.kind) && !view.is_observed(*node) && !spoken_of(node.handle))
+        .collect()
 }
 
-fn why(
-    view: &View<'_>,
-    findings: &[Finding],
-    candidates: &Candidates,
-    place: usize,
-    unseen: Option<NodeRef<'_>>,
-) -> String {
+fn why(view: &View<'_>, findings: &[Finding], candidates: &Candidates, place: usize, unseen: &[NodeRef<'_>]) -> String {
     let candidate = &candidates.all[place];
     let mut parts = vec![];
     if let Some(finding) = candidate.findings.first().and_then(|handle| findings.get(*handle as usize)) {
@@ -135,8 +130,18 @@ fn why(
         let by = name(view, &candidates.all[by]);
         parts.push(format!("{} of it is explained by {by}", lagdoctor_sdk::words::percent(how_well)));
     }
-    if let Some(unseen) = unseen {
-        parts.push(format!("nothing is measured on {}, which could explain it", unseen.id));
+    match unseen {
+        [] => {}
+        [one] => parts.push(format!("nothing is measured on {}, which could explain it", one.id)),
+        [one, other] => {
+            parts.push(format!("nothing is measured on {} and {}, which could explain it", one.id, other.id))
+        }
+        [one, other, ..] => parts.push(format!(
+            "nothing is measured on {}, {} and {} more, which could explain it",
+            one.id,
+            other.id,
+            unseen.len() - 2
+        )),
     }
     parts.join("; ")
 }

@@ -8,6 +8,8 @@ use lagdoctor_sdk::{Change, Finding, NodeRef, View, ramp};
 use crate::Config;
 use crate::group::Pulse;
 
+/// Consumers that do this many times what they did before do not just hold their pace.
+const FASTER: f64 = 1.2;
 /// Readings by which the inflow may be seen to rise after the backlog, because sources are read at different times.
 const SLACK_STEPS: i64 = 2;
 /// What a burst counts that came after the backlog had begun to grow.
@@ -77,7 +79,11 @@ fn burst(
     if growth >= 0.1 {
         if let Some(done) = done {
             let (now, was) = (number(done.level()), number(done.past()));
-            let verb = if holds > 0.5 { "consumers hold their pace at" } else { "but consumers fell to" };
+            let verb = match holds {
+                holds if holds <= 0.5 => "but consumers fell to",
+                _ if done.ratio() >= FASTER => "consumers do all they can, at",
+                _ => "consumers hold their pace at",
+            };
             statement.push_str(&format!("; {verb} {now}/s (before: {was})"));
         }
         if is_late {

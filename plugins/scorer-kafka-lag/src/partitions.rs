@@ -115,7 +115,7 @@ fn skew(config: &Config, pulse: &Pulse<'_>, readings: &[Reading<'_>]) -> Vec<Fin
         } else if stands_out > 0.3 {
             format!("holds {} of the lag, but gets no more than its share of records", percent(share))
         } else {
-            format!("the lag is spread over {} partitions, this one holds {}", readings.len(), percent(share))
+            format!("the lag is not that of one of {} partitions: this one holds {}", readings.len(), percent(share))
         };
         let magnitude = (reading.behind - median) / median.max(total / readings.len() as f64);
         let finding = Finding::on(reading.partition, "kafka.consumer_group.lag").rests_on(&reading.lag);

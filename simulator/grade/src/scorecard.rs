@@ -118,7 +118,10 @@ impl Scorecard {
             line(&row.scenario, &row.grade);
         }
         line("all", &self.overall());
-        text += "\nAC@k: right node among the first k causes, of runs with an incident. largest-z: AC@1 of the naive rival.\n";
+        text += "\nAC@k: right node among the first k causes, of runs with an incident. node+class: right node and right class first.\n\
+                 largest-z: AC@1 of the naive rival, the node with the largest z-score; a process counts as its JVM.\n\
+                 abstain: no cause named. alarms: fault-free runs with an incident reported. ms: median of one diagnosis.\n\
+                 The built-in scenarios are what the bundled plugins were made with; grade on others with --scenarios.\n";
         for run in self.runs.iter().filter(|run| !run.is_right()) {
             let _ = write!(
                 text,

@@ -48,7 +48,7 @@ struct Act {
 pub async fn run(args: DemoArgs, output: &Output) -> Result<ExitCode> {
     let began = Instant::now();
     output.say(
-        "Two incidents with lag curves that look alike. The pipelines are simulated; Kafka, Prometheus and Elasticsearch are\n\
+        "Two incidents with lag curves that look alike, and one of them again with half of its data gone. The pipelines are simulated; Kafka, Prometheus and Elasticsearch are\n\
          spoken to over their own protocols, by the same code and plugins as in production.\n",
     );
     // Both hours go by at the same time; most of that is waiting for Kafka to answer.
@@ -152,9 +152,10 @@ fn show(number: u32, act: &Act, output: &Output) {
     output.say(&StatusReport::of(&act.signals).without_gaps().text(output.style(), report::Rows::Groups));
     output.say(&report::text(&act.diagnosis, output.style()));
     output.say(&format!(
-        "(window to verdict: {} ms; the largest z-score alone would have blamed {})\n",
+        "(window to verdict: {} ms; the largest z-score alone would have blamed {}{})\n",
         act.took.as_millis(),
-        blamed(&act.naive)
+        blamed(&act.naive),
+        compared(&act.naive, &act.diagnosis)
     ));
 }
 
@@ -169,6 +170,17 @@ fn blamed(naive: &Diagnosis) -> String {
         .causes
         .first()
         .map_or_else(|| "nobody".to_owned(), |cause| format!("{} `{}`", cause.node.kind(), cause.node.name()))
+}
+
+/// How the rival's answer stands to ours.
+fn compared(naive: &Diagnosis, ours: &Diagnosis) -> &'static str {
+    match naive.causes.first().zip(ours.causes.first()) {
+        Some((naive, ours)) if naive.node == ours.node => ", the same place, without saying what is wrong there",
+        Some((naive, ours)) if naive.node.name() == ours.node.name() => {
+            ", the same process, without saying what is wrong with it"
+        }
+        _ => "",
+    }
 }
 
 /// The backlog over the window, as a line of bars.

@@ -36,6 +36,9 @@ async fn once(args: &DiagnoseArgs, session: &Session, recorded: Option<Signals>,
         Some(signals) => signals,
         None => session.reader().signals(&args.sources, &args.window, args.deadline).await?,
     };
+    if let Some(group) = &args.group {
+        session::known_group(group, &signals)?;
+    }
     let left = args.deadline.saturating_sub(began.elapsed());
     let options = Options { group: args.group.clone(), deadline: session::millis(left), ..Options::default() };
     let diagnosis = diagnose(&signals, &session.loaded.plugins, &options).await;

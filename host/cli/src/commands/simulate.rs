@@ -61,6 +61,9 @@ pub fn scenario(name: &str) -> Result<Scenario> {
 async fn files(scenario: &Scenario, args: &SimulateArgs, output: &Output) -> Result<()> {
     if let Some(folder) = &args.out {
         keep_what_was_recorded(folder)?;
+        if folder.join("bundle.toml").exists() {
+            output.note(&format!("the simulated bundle that was in {} is written over", folder.display()));
+        }
     }
     let until = args.until.as_deref().map(session::moment).transpose()?;
     let bar = output.progress(2, "simulating");

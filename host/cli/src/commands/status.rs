@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lagdoctor_model::{GapCause, GroupStatus, Signals};
 use lagdoctor_service::report::{Rows, StatusReport};
-use miette::{Result, miette};
+use miette::Result;
 
 use crate::args::{Format, StatusArgs};
 use crate::output::{self, Output};
@@ -21,15 +21,7 @@ pub async fn run(args: StatusArgs, output: &Output) -> Result<ExitCode> {
     let mut report = StatusReport::of(&signals);
     let mut rows = Rows::Groups;
     if let Some(group) = &args.group {
-        let known: Vec<String> = report.groups.iter().map(|known| known.group.clone()).collect();
-        if !known.contains(group) {
-            return Err(miette!(
-                help = "check the name, and that `groups.allow` and the rights of this client let it be seen",
-                "no group is called `{group}`; there {} {}",
-                if known.len() == 1 { "is" } else { "are" },
-                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
-            ));
-        }
+        session::known_group(group, &signals)?;
         report = report.only(group);
         rows = Rows::Partitions;
     }

@@ -7,8 +7,11 @@ use lagdoctor_model::{Basis, Cause, Finding, NodeId, RankedCause, Ranking, Vocab
 
 use super::actions::actions;
 use super::evidence::evidence;
+use super::sufficiency::CONFIDENT;
 use super::{Case, NORMAL};
 
+/// A cause without a class that is less sure than this is not worth a line beside one that may be named.
+const FAINT: f64 = 0.25;
 /// More causes than this are no answer.
 const MOST_CAUSES: usize = 10;
 /// More pieces of evidence than this are not read.
@@ -26,6 +29,9 @@ pub(super) fn causes(case: &Case<'_>, ranking: &Ranking) -> Vec<Cause> {
         .collect();
     ranked.sort_by(|a, b| b.confidence.get().total_cmp(&a.confidence.get()));
     ranked.retain(|cause| known.insert((&cause.node, &cause.class)));
+    // Beside an answer, "something is wrong here, perhaps" is noise.
+    let is_answered = ranked.first().is_some_and(|best| best.confidence.get() >= CONFIDENT);
+    ranked.retain(|cause| !is_answered || cause.class.is_some() || cause.confidence.get() >= FAINT);
     ranked.into_iter().take(MOST_CAUSES).map(|ranked| cause(case, ranked)).collect()
 }
 

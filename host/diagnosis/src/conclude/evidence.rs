@@ -1,6 +1,6 @@
 //! One thing that was seen, with what it takes to look for oneself. Start at [`evidence`].
 
-use lagdoctor_model::{Evidence, Finding, Series, Vocabulary};
+use lagdoctor_model::{Evidence, Finding, Series, Timestamp, Vocabulary};
 
 use super::Case;
 use crate::number::quantity;
@@ -10,8 +10,7 @@ pub(super) fn evidence(case: &Case<'_>, finding: &Finding) -> Evidence {
     let spec = Vocabulary::bundled().signal(finding.signal.as_str());
     let series = series(case, finding);
     let read = series.and_then(Series::last).map(|sample| sample.at);
-    let line = finding.log_line.and_then(|line| case.signals.logs.get(line));
-    let last = read.or_else(|| line.map(|line| line.at));
+    let last = read.or_else(|| last_line(case, finding));
     Evidence {
         node: finding.node.clone(),
         signal: finding.signal.clone(),
@@ -23,6 +22,13 @@ pub(super) fn evidence(case: &Case<'_>, finding: &Finding) -> Evidence {
         age: last.map(|at| case.signals.window.now.since(at)),
         query: series.and_then(Series::query).map(str::to_owned),
     }
+}
+
+/// When its node last wrote a line as grave as the one that the finding shows, which is the first of its kind.
+fn last_line(case: &Case<'_>, finding: &Finding) -> Option<Timestamp> {
+    let shown = finding.log_line.and_then(|line| case.signals.logs.get(line))?;
+    let alike = case.signals.logs.iter().filter(|line| line.node == shown.node && line.severity >= shown.severity);
+    alike.map(|line| line.at).max()
 }
 
 /// The series that the finding rests on; the only one of its node and signal when it does not say.

@@ -4,7 +4,6 @@
 use lagdoctor_model::{Gap, GapCause, NodeId, Signals, Timestamp, Vocabulary};
 
 use super::Case;
-use crate::plan::words;
 use crate::seen::Sight;
 
 /// More nodes than this that fell silent are one sentence.
@@ -56,7 +55,7 @@ fn of_node(case: &Case<'_>, node: &NodeId) -> Option<Gap> {
                  the cause",
                 names.join(", "),
                 meaning.unwrap_or_default(),
-                words(node),
+                node.words(),
                 first.clock(),
             );
             (GapCause::Malformed, statement)
@@ -64,7 +63,7 @@ fn of_node(case: &Case<'_>, node: &NodeId) -> Option<Gap> {
         None => {
             let statement = format!(
                 "nothing has been read of {} since {}: it is gone, or whoever reads it is; look whether it runs",
-                words(node),
+                node.words(),
                 last.clock(),
             );
             (GapCause::Unreachable, statement)

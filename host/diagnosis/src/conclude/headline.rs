@@ -5,18 +5,17 @@ use lagdoctor_model::{Cause, Symptom};
 use super::sufficiency::{Doubt, SURE};
 use crate::detect::{Detection, Health};
 use crate::number::whole;
-use crate::plan::words;
 
 /// Something hurts. With a doubt no cause is named.
 pub(super) fn incident(detection: &Detection, symptom: &Symptom, causes: &[Cause], doubt: Option<&Doubt>) -> String {
-    let hurts = format!("{} {}{}", words(&symptom.node), how(detection, symptom), others(detection, symptom));
+    let hurts = format!("{} {}{}", symptom.node.words(), how(detection, symptom), others(detection, symptom));
     match (doubt, causes.first()) {
         (None, Some(cause)) => {
             let second = causes.get(1).filter(|second| second.confidence.get() >= SURE && second.node != cause.node);
-            let second = second.map(|second| format!(", and {}: {}", words(&second.node), second.words));
+            let second = second.map(|second| format!(", and {}: {}", second.node.words(), second.words));
             let second = second.unwrap_or_default();
             let percent = cause.confidence.get() * 100.0;
-            format!("{}: {}{second}, so {hurts} ({percent:.0} % sure)", words(&cause.node), cause.words)
+            format!("{}: {}{second}, so {hurts} ({percent:.0} % sure)", cause.node.words(), cause.words)
         }
         (doubt, _) => {
             let why = doubt.map(|doubt| format!(": {}", doubt.words())).unwrap_or_default();
@@ -67,7 +66,7 @@ pub(super) fn no_incident(detection: &Detection) -> String {
         return "nothing can be said: the lag of no group is known well enough".into();
     }
     let keep_up = match groups.as_slice() {
-        [only] if well == 1 => format!("{} keeps up", words(&only.group)),
+        [only] if well == 1 => format!("{} keeps up", only.group.words()),
         [_, _] if well == 2 => "both groups keep up".into(),
         _ if well == groups.len() => format!("all {well} groups keep up"),
         _ => format!("{well} of {} groups keep up", groups.len()),

@@ -13,12 +13,15 @@ mod ruled_out;
 mod sufficiency;
 #[cfg(test)]
 mod tests;
+mod unconnected;
 
 use std::collections::BTreeMap;
 
 use lagdoctor_model::{Diagnosis, Forecast, Gap, NodeId, Ranking, Signals, Symptom, Verdict};
 
 pub use sufficiency::{CONFIDENT, MARGIN, SURE};
+
+use sufficiency::Doubt;
 
 use crate::detect::Detection;
 use crate::graph::{DependencyGraph, Distance};
@@ -95,6 +98,7 @@ pub fn conclude(
             impact: detection.impact.clone(),
             time_to_data_loss: None,
             causes: vec![],
+            unconnected: vec![],
             ruled_out: vec![],
             gaps: gaps::all(signals, gaps, vec![]),
             needs: needs::of_groups(detection),
@@ -104,9 +108,24 @@ pub fn conclude(
     let case = Case::new(signals, symptom, plan);
     let weighed = ranking.is_some();
     let ranking = ranking.map_or_else(|| fallback::ranking(&case), |(_, ranking)| ranking);
-    let causes = causes::causes(&case, &ranking);
-    let doubt = if weighed { sufficiency::doubt(&case, &causes) } else { Some(sufficiency::Doubt::NotRanked) };
+    let mut causes = causes::causes(&case, &ranking);
+    let unconnected = unconnected::unconnected(&case, &causes);
+    let doubt = if weighed { sufficiency::doubt(&case, &causes) } else { Some(Doubt::NotRanked) };
+    let doubt = doubt.map(|doubt| match (doubt, unconnected.first()) {
+        (Doubt::Nothing, Some(first)) => Doubt::Unconnected(unconnected::title(first)),
+        (doubt, _) => doubt,
+    });
     let verdict = if doubt.is_none() { Verdict::Cause } else { Verdict::InsufficientEvidence };
+    if verdict == Verdict::InsufficientEvidence {
+        // Nobody should change anything for what is no more than a candidate; looking is free.
+        for cause in &mut causes {
+            cause.actions.retain(|action| action.command.is_some() || action.is_runbook());
+        }
+    }
+    let mut needs = needs::needs(&case, verdict, &causes);
+    if verdict == Verdict::InsufficientEvidence {
+        needs.splice(0..0, unconnected::need(&case, &unconnected));
+    }
     Diagnosis {
         window: signals.window,
         verdict,
@@ -116,8 +135,9 @@ pub fn conclude(
         time_to_data_loss: detection.time_to_data_loss,
         ruled_out: ruled_out::ruled_out(&case, &ranking, &causes),
         gaps: gaps::all(signals, gaps, gaps::vanished(&case)),
-        needs: needs::needs(&case, verdict, &causes),
+        needs,
         causes,
+        unconnected,
         forecast,
     }
 }

@@ -7,7 +7,6 @@ use lagdoctor_model::{Cause, Need, NodeId, SignalName, Verdict, Vocabulary};
 
 use super::Case;
 use crate::detect::{Detection, Health};
-use crate::plan::words;
 use crate::seen::Sight;
 
 /// What a group is judged by.
@@ -45,7 +44,7 @@ pub(super) fn of_groups(detection: &Detection) -> Vec<Need> {
     let mut unknown = detection.groups.iter().filter(|known| known.health == Health::Unknown).map(|known| &known.group);
     let Some(first) = unknown.next() else { return vec![] };
     let others = others("group", unknown.count());
-    let statement = format!("whether {} keeps up: too little of its lag is known{others}{}", words(first), hint(LAG));
+    let statement = format!("whether {} keeps up: too little of its lag is known{others}{}", first.words(), hint(LAG));
     vec![Need { node: first.clone(), signals: SignalName::new(LAG).into_iter().collect(), statement }]
 }
 
@@ -64,7 +63,7 @@ fn unsettled(case: &Case<'_>, near: &[&NodeId], cause: &Cause) -> Option<Need> {
         nodes.peek().is_some() && !nodes.any(|node| is_fresh(node))
     };
     let missing: Vec<&str> = class.settles.iter().filter(is_missing).map(String::as_str).collect();
-    need(&cause.node, &missing, &format!("whether {} ({})", class.words, words(&cause.node)), 0)
+    need(&cause.node, &missing, &format!("whether {} ({})", class.words, cause.node.words()), 0)
 }
 
 /// Nodes of which something is missing that their kind is judged by; alike ones together, the nearest first.
@@ -90,7 +89,7 @@ fn unmeasured<'a>(
     }
     let needs = alike.into_iter().filter_map(|(missing, nodes)| {
         let first = nodes.first()?;
-        need(first, &missing, &format!("whether {} is well", words(first)), nodes.len() - 1)
+        need(first, &missing, &format!("whether {} is well", first.words()), nodes.len() - 1)
     });
     needs.collect()
 }

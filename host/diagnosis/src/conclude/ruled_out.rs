@@ -19,7 +19,13 @@ pub(super) fn ruled_out(case: &Case<'_>, ranking: &Ranking, causes: &[Cause]) ->
     let mut known: BTreeSet<(NodeId, Option<Class>)> =
         causes.iter().map(|cause| (cause.node.clone(), cause.class.clone())).collect();
     let mut is_new = |out: &RuledOut| known.insert((out.node.clone(), out.class.clone()));
+    // What is unusual where no way is known was not ruled out by that.
+    let is_open = |dismissal: &&Dismissal| {
+        let mut findings = dismissal.findings.iter().filter_map(|place| case.plan.findings.get(*place));
+        case.plan.unattached.contains(&dismissal.node) && findings.any(|finding| finding.score.get() >= UNUSUAL)
+    };
     let dismissed = ranking.dismissed.iter().filter(|dismissal| case.graph.contains(&dismissal.node));
+    let dismissed = dismissed.filter(|dismissal| !is_open(dismissal));
     let mut found: Vec<RuledOut> = dismissed
         .map(|dismissal| RuledOut {
             node: dismissal.node.clone(),
@@ -31,6 +37,7 @@ pub(super) fn ruled_out(case: &Case<'_>, ranking: &Ranking, causes: &[Cause]) ->
         .collect();
     found = together(found);
     let off_path = case.plan.off_path.iter().filter(|off| off.finding.score.get() >= UNUSUAL);
+    let off_path = off_path.filter(|off| !case.plan.unattached.contains(&off.finding.node));
     let off_path = off_path.take(MOST_OFF_PATH).map(|off| RuledOut {
         node: off.finding.node.clone(),
         class: off.finding.class.clone(),
@@ -58,8 +65,8 @@ fn together(all: Vec<RuledOut>) -> Vec<RuledOut> {
     let say = |(mut out, more): (RuledOut, usize)| {
         match more {
             0 => {}
-            1 => out.because.push_str(&format!("; the same holds for another {}", out.node.kind())),
-            more => out.because.push_str(&format!("; the same holds for {more} others of this kind")),
+            1 => out.because.push_str("; ruled out for one other of this kind, too"),
+            more => out.because.push_str(&format!("; ruled out for {more} others of this kind, too")),
         }
         out
     };

@@ -16,7 +16,6 @@ use std::collections::BTreeSet;
 use lagdoctor_model::{Cause, Edge, NodeId, Vocabulary};
 
 use super::Case;
-use crate::plan::words;
 use crate::seen::Sight;
 
 /// A cause that is at least so sure may be named.
@@ -25,6 +24,9 @@ pub const CONFIDENT: f64 = 0.5;
 pub const MARGIN: f64 = 0.05;
 /// Causes that are at least so sure stand for themselves: one does not speak against the other.
 pub const SURE: f64 = 0.75;
+
+/// How many nodes a sentence names.
+const MOST_NAMES: usize = 3;
 
 /// Why no cause is named.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,8 +39,10 @@ pub(super) enum Doubt {
     Unsure(f64),
     /// These two are equally likely.
     Tie(NodeId, NodeId),
-    /// The best would look the same if the real cause were here, where nothing is measured.
-    Hidden(NodeId),
+    /// The best would look the same if the real cause were one of these, of which nothing is measured.
+    Hidden(Vec<NodeId>),
+    /// Nothing unusual is on the way, but this is unusual where no way is known.
+    Unconnected(String),
 }
 
 impl Doubt {
@@ -48,8 +52,14 @@ impl Doubt {
             Self::NotRanked => "no ranker answered".into(),
             Self::Nothing => "nothing unusual was found on its way".into(),
             Self::Unsure(best) => format!("the best candidate is only {:.0} % sure", (best * 100.0).floor()),
-            Self::Tie(one, other) => format!("{} and {} are equally likely", words(one), words(other)),
-            Self::Hidden(node) => format!("the cause may be {}, of which nothing is measured", words(node)),
+            Self::Tie(one, other) => format!("{} and {} are equally likely", one.words(), other.words()),
+            Self::Hidden(nodes) => {
+                let names: Vec<String> = nodes.iter().take(MOST_NAMES).map(NodeId::words).collect();
+                format!("the cause may be {}, of which nothing is measured", names.join(" or "))
+            }
+            Self::Unconnected(what) => format!(
+                "nothing unusual was found on its way; {what} is unusual, and whether the group depends on it is not known"
+            ),
         }
     }
 }
@@ -68,7 +78,11 @@ pub(super) fn doubt(case: &Case<'_>, causes: &[Cause]) -> Option<Doubt> {
     if let Some(rival) = rival {
         return Some(Doubt::Tie(best.node.clone(), rival.node.clone()));
     }
-    if is_settled(case, best) { None } else { hiding_place(case, best).map(Doubt::Hidden) }
+    if is_settled(case, best) {
+        return None;
+    }
+    let hidden = hiding_places(case, best);
+    if hidden.is_empty() { None } else { Some(Doubt::Hidden(hidden)) }
 }
 
 /// Whether every signal that decides for or against this class is there, on this node or on one of its kind nearby.
@@ -86,9 +100,9 @@ fn is_settled(case: &Case<'_>, cause: &Cause) -> bool {
     })
 }
 
-/// A node that the cause depends on, of which nothing is known that such a node is judged by, and which nothing calm and
+/// Nodes that the cause depends on, of which nothing is known that such a node is judged by, and which nothing calm and
 /// measured stands in front of.
-fn hiding_place(case: &Case<'_>, cause: &Cause) -> Option<NodeId> {
+fn hiding_places(case: &Case<'_>, cause: &Cause) -> Vec<NodeId> {
     let below = case.graph.below(&cause.node);
     let mut visited: BTreeSet<&NodeId> = BTreeSet::new();
     let mut open: Vec<&NodeId> = case.graph.dependencies(&cause.node).collect();
@@ -108,7 +122,7 @@ fn hiding_place(case: &Case<'_>, cause: &Cause) -> Option<NodeId> {
         }
         open.extend(case.graph.dependencies(node));
     }
-    found.into_iter().next().cloned()
+    found.into_iter().cloned().collect()
 }
 
 /// Whether the pools that lead to this node are measured and calm: then it answers as fast as ever. A replica can do that

@@ -26,7 +26,9 @@ fn shop() -> Signals {
         ("service:s", "calls", "database:db"),
         ("service:s", "calls", "database:db-replica"),
         ("database:db-replica", "replicates", "database:db"),
+        ("group:other", "worked-by", "service:other"),
         ("service:other", "calls", "cache:aside"),
+        ("service:web", "runs-as", "instance:web-0"),
     ]);
     let mut owned = lagdoctor_model::Node::new(id("database:db-replica"));
     owned.labels.insert("owner".into(), "orders-dba".into());
@@ -142,10 +144,10 @@ fn two_places_that_are_equally_likely_are_no_answer_unless_both_are_sure() {
     let pair = |one: f64, other: f64| {
         vec![ranked("database:db", "db.lock", one, &[]), ranked("jvm:s-0", "jvm.gc-full", other, &[])]
     };
-    check(&shop(), pair(0.62, 0.60), Verdict::InsufficientEvidence, "database db and jvm s-0 are equally likely");
+    check(&shop(), pair(0.62, 0.60), Verdict::InsufficientEvidence, "database db and JVM s-0 are equally likely");
     check(&shop(), pair(0.70, 0.60), Verdict::Cause, "sure)");
     let both = check(&shop(), pair(0.90, 0.88), Verdict::Cause, "sure)");
-    insta::assert_snapshot!(both.headline, @"database db: sessions wait for a lock, and jvm s-0: full garbage collections stop the process for seconds, so group g has fallen 1,240,331 records and 14 min 5 s behind since 12:20:15 (90 % sure)");
+    insta::assert_snapshot!(both.headline, @"database db: sessions wait for a lock, and JVM s-0: full garbage collections stop the process for seconds, so group g has fallen 1,240,331 records and 14 min 5 s behind since 12:20:15 (90 % sure)");
     let alike = vec![ranked("jvm:s-0", "jvm.gc-full", 0.6, &[]), ranked("instance:s-0", "jvm.gc-full", 0.6, &[])];
     check(&shop(), alike, Verdict::Cause, "sure)");
 }
@@ -248,11 +250,26 @@ fn what_was_looked_at_and_found_normal_is_ruled_out_with_its_numbers() {
     let told: Vec<String> = found.ruled_out.iter().map(|out| format!("{}: {}", out.node, out.because)).collect();
     insta::assert_snapshot!(told.join("\n"), @r"
 service:s: it only waits for the replica (the apply thread is stopped, 4.1 MB behind)
-database:db: nobody waits for a lock; the same holds for another database
+database:db: nobody waits for a lock; ruled out for one other of this kind, too
 jvm:s-0: longest pause 40 ms (before: 38 ms)
 pool:s-0/db: at most 3 of 10 connections in use, nobody waits
 cache:aside: hit ratio 0.2 (before: 0.9), but no dependency and nothing shared leads from group g to it
 ");
+}
+
+#[test]
+fn what_is_unusual_where_no_way_is_known_is_neither_a_cause_nor_ruled_out() {
+    let loud = Finding {
+        statement: "95 % of its time goes to collections".into(),
+        ..finding("instance:web-0", "jvm.gc.overhead", "jvm.gc-full", 0.9)
+    };
+    let detection = symptomatic("group:g");
+    let plan = plan(&shop(), &detection, vec![loud]);
+    let found = conclude(&shop(), &detection, &plan, Some(("r".into(), Ranking::default())), None, vec![]);
+    assert_eq!((found.verdict, found.ruled_out.len()), (Verdict::InsufficientEvidence, 0));
+    assert_eq!(found.unconnected.iter().map(|open| open.node.as_str()).collect::<Vec<_>>(), ["instance:web-0"]);
+    insta::assert_snapshot!(found.headline, @"group g has fallen 1,240,331 records and 14 min 5 s behind since 12:20:15, and what is known does not single out a cause: nothing unusual was found on its way; instance web-0 (full garbage collections stop the process for seconds) is unusual, and whether the group depends on it is not known");
+    insta::assert_snapshot!(found.needs[0].statement, @r#"whether group g depends on instance web-0: if it does, say so in a topology file: node = [{ id = "service:s", depends = ["instance:web-0"] }]"#);
 }
 
 #[test]

@@ -136,10 +136,10 @@ fn gaps(signals: &Signals, asked: Option<&str>, groups: &[GroupHealth]) -> Vec<G
             }
             (Some(name), true) => {
                 format!(
-                    "nothing is known of a group `{name}`, nor of any other; name a Kafka cluster or a Prometheus that scrapes its lag"
+                    "nothing is known of a group `{name}`, nor of any other; what knows it must be named and answer: a Kafka cluster, or a Prometheus that scrapes its lag"
                 )
             }
-            (None, _) => "no consumer group is known; name a Kafka cluster or a Prometheus that scrapes its lag".into(),
+            (None, _) => "no consumer group is known; what knows them must be named and answer: a Kafka cluster, or a Prometheus that scrapes their lag".into(),
         };
         return vec![gap(None, statement)];
     }

@@ -222,7 +222,7 @@ fn a_group_that_nobody_knows_is_a_gap_that_names_those_that_are_known() {
     let detection = detect(&group(growing), Some("typo"));
     assert_eq!(detection.symptom, None);
     insta::assert_snapshot!(detection.gaps[0].statement, @"nothing is known of a group `typo`; groups that are known: g");
-    insta::assert_snapshot!(detect(&hour(), None).gaps[0].statement, @"no consumer group is known; name a Kafka cluster or a Prometheus that scrapes its lag");
+    insta::assert_snapshot!(detect(&hour(), None).gaps[0].statement, @"no consumer group is known; what knows them must be named and answer: a Kafka cluster, or a Prometheus that scrapes their lag");
 }
 
 #[test]

@@ -1,29 +1,38 @@
 //! The same remark about many nodes is one line. Twelve consumers that are all fine, or six pages that were all cut, must
 //! not push what matters off the screen; the JSON has every one of them. Start at [`ruled_out`] and [`gaps`].
 
-use lagdoctor_model::{Diagnosis, Need, Vocabulary};
-
-use super::text::name;
+use lagdoctor_model::{Class, Diagnosis, Need, Unconnected, Vocabulary};
 
 /// How many names are written out before "and 9 more".
 const NAMES: usize = 4;
+
+/// What is unusual where no way is known.
+pub(super) fn unconnected(diagnosis: &Diagnosis) -> Vec<String> {
+    let line = |known: &Unconnected| {
+        let class = known.class.as_ref().map(|class| format!(" ({})", words(class))).unwrap_or_default();
+        let since = known.onset.map(|onset| format!(", since {}", onset.clock())).unwrap_or_default();
+        format!("{}{class}{since}: {}", known.node.words(), known.statement)
+    };
+    diagnosis.unconnected.iter().map(line).collect()
+}
+
+fn words(class: &Class) -> &str {
+    Vocabulary::bundled().class(class.as_str()).map_or(class.as_str(), |spec| spec.words.as_str())
+}
 
 /// What was set aside, folded.
 pub(super) fn ruled_out(diagnosis: &Diagnosis) -> Vec<String> {
     let mut folded: Vec<(String, Vec<&str>, String)> = vec![];
     let mut keys = vec![];
     for out in &diagnosis.ruled_out {
-        let class = out.class.as_ref().map(|class| {
-            let words = Vocabulary::bundled().class(class.as_str()).map_or(class.as_str(), |spec| spec.words.as_str());
-            format!(" ({words})")
-        });
-        let class = class.unwrap_or_default();
-        let key = (out.node.kind(), class.clone(), shape(&out.because));
+        let class = out.class.as_ref().map(|class| format!(" ({})", words(class))).unwrap_or_default();
+        let kind = if out.node.kind() == "jvm" { "JVM" } else { out.node.kind() };
+        let key = (kind, class.clone(), shape(&out.because));
         match keys.iter().position(|known| *known == key) {
             Some(place) => folded[place].1.push(out.node.name()),
             None => {
                 keys.push(key);
-                folded.push((out.node.kind().to_owned(), vec![out.node.name()], format!("{class}: {}", out.because)));
+                folded.push((kind.to_owned(), vec![out.node.name()], format!("{class}: {}", out.because)));
             }
         }
     }
@@ -60,7 +69,7 @@ pub(super) fn gaps<'a>(gaps: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<St
 /// What would settle it, without saying node and signals twice.
 pub(super) fn need(need: &Need) -> String {
     let statement = &need.statement;
-    let node = name(need.node.as_str());
+    let node = need.node.words();
     let node = if statement.contains(&node) { String::new() } else { format!("{node}: ") };
     let unsaid = need.signals.iter().map(|signal| signal.as_str()).filter(|signal| !statement.contains(*signal));
     let unsaid: Vec<_> = unsaid.collect();
@@ -84,7 +93,7 @@ fn shape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use lagdoctor_model::{Class, RuledOut};
+    use lagdoctor_model::RuledOut;
 
     use super::*;
     use crate::report::samples;
@@ -105,9 +114,9 @@ mod tests {
         assert_eq!(
             ruled_out(&diagnosis),
             [
-                "jvm fulfilment-0, fulfilment-1, fulfilment-2, fulfilment-3 and 2 more (full garbage collections stop the \
+                "JVM fulfilment-0, fulfilment-1, fulfilment-2, fulfilment-3 and 2 more (full garbage collections stop the \
                  process for seconds): 0.0 % of its time, as before",
-                "jvm fulfilment-0 (the heap leaks): the live set is flat",
+                "JVM fulfilment-0 (the heap leaks): the live set is flat",
             ]
         );
     }

@@ -62,6 +62,7 @@ pub struct Body {
     impact: ImpactJson,
     time_to_data_loss_ms: Option<i64>,
     causes: Vec<CauseJson>,
+    unconnected: Vec<UnconnectedJson>,
     ruled_out: Vec<RuledOutJson>,
     gaps: Vec<GapJson>,
     needs: Vec<NeedJson>,
@@ -129,6 +130,14 @@ struct EvidenceJson {
 struct ActionJson {
     say: String,
     command: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct UnconnectedJson {
+    node: String,
+    class: Option<String>,
+    statement: String,
+    onset_ms: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -211,6 +220,16 @@ pub fn body(diagnosis: &Diagnosis, links: &Links) -> Body {
         },
         time_to_data_loss_ms: diagnosis.time_to_data_loss.map(Millis::as_millis),
         causes: diagnosis.causes.iter().map(|cause| self::cause(cause, diagnosis, links)).collect(),
+        unconnected: diagnosis
+            .unconnected
+            .iter()
+            .map(|known| UnconnectedJson {
+                node: known.node.to_string(),
+                class: known.class.as_ref().map(ToString::to_string),
+                statement: known.statement.clone(),
+                onset_ms: known.onset.map(|onset| onset.as_millis()),
+            })
+            .collect(),
         ruled_out: diagnosis
             .ruled_out
             .iter()
@@ -260,6 +279,11 @@ impl GapJson {
             node: gap.node.as_ref().map(ToString::to_string),
             statement: gap.statement.clone(),
         }
+    }
+
+    /// Whether something could not be asked at all.
+    pub(super) fn is_blinding(&self) -> bool {
+        matches!(self.cause, GapCause::Unreachable | GapCause::PluginFailed)
     }
 
     /// Source and statement.

@@ -40,6 +40,7 @@ pub fn markdown(diagnosis: &Diagnosis, links: &Links) -> String {
     for (place, cause) in diagnosis.causes.iter().enumerate() {
         push_cause(&mut out, place, cause, diagnosis, links);
     }
+    push_list(&mut out, "Unusual, and nobody said whether it matters", fold::unconnected(diagnosis));
     push_list(&mut out, "Ruled out", fold::ruled_out(diagnosis));
     push_list(&mut out, "What would settle it", diagnosis.needs.iter().map(fold::need).collect());
     let gaps = diagnosis.gaps.iter().map(|gap| (gap.source.as_str(), gap.statement.as_str()));
@@ -50,7 +51,7 @@ pub fn markdown(diagnosis: &Diagnosis, links: &Links) -> String {
 }
 
 fn push_cause(out: &mut String, place: usize, cause: &Cause, diagnosis: &Diagnosis, links: &Links) {
-    let title = format!("{}: {}", text::name(cause.node.as_str()), cause.words);
+    let title = format!("{}: {}", cause.node.words(), cause.words);
     let owner = cause.owner.as_ref().map(|owner| format!(", owner {}", escaped(owner))).unwrap_or_default();
     out.push_str(&format!(
         "\n{}. **{}** ({:.0} %, {}{owner})\n",

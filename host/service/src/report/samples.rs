@@ -2,7 +2,7 @@
 
 use lagdoctor_model::{
     Action, Basis, Cause, Class, Diagnosis, Evidence, Forecast, Gap, GapCause, Impact, Millis, Need, NodeId, Outlook,
-    RuledOut, Score, SignalName, Symptom, Timestamp, Verdict, Window,
+    RuledOut, Score, SignalName, Symptom, Timestamp, Unconnected, Verdict, Window,
 };
 
 pub(crate) fn node(id: &str) -> NodeId {
@@ -124,6 +124,7 @@ pub(crate) fn cause() -> Diagnosis {
         },
         time_to_data_loss: Some(Millis::minutes(185)),
         causes: vec![replica(), slow_code()],
+        unconnected: vec![],
         ruled_out: vec![RuledOut {
             node: node("pool:fulfilment-0/orders-db"),
             class: Some(Class::new("pool.too-small").unwrap()),
@@ -150,6 +151,12 @@ pub(crate) fn insufficient() -> Diagnosis {
         verdict: Verdict::InsufficientEvidence,
         headline: "group fulfilment falls behind, and what is known does not single out a cause".into(),
         causes: vec![slow_code()],
+        unconnected: vec![Unconnected {
+            node: node("jvm:billing-2"),
+            class: Some(Class::new("jvm.gc-full").unwrap()),
+            statement: "85 % of its time goes to collections (before: 0.1 %)".into(),
+            onset: Some(noon(240)),
+        }],
         ruled_out: vec![],
         time_to_data_loss: None,
         needs: vec![Need {
@@ -170,6 +177,7 @@ pub(crate) fn no_incident() -> Diagnosis {
         impact: Impact::default(),
         time_to_data_loss: None,
         causes: vec![],
+        unconnected: vec![],
         ruled_out: vec![],
         gaps: vec![],
         needs: vec![],

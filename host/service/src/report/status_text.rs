@@ -52,7 +52,7 @@ impl StatusReport {
     pub fn text(&self, style: Style, rows: Rows) -> String {
         let mut page = Page::new(style);
         if self.groups.is_empty() {
-            page.hanging("", Paint::Normal, "No consumer group was found.", Paint::Warn);
+            page.hanging("", Paint::Normal, self.nothing(), Paint::Warn);
         } else if rows == Rows::Groups {
             table(&mut page, &GROUP_COLUMNS, self.groups.iter().map(|group| (group.status, group_row(group))));
         } else {
@@ -72,6 +72,12 @@ impl StatusReport {
         let gaps = fold::gaps(self.gaps.iter().map(GapJson::parts));
         list(&mut page, "COULD NOT BE SEEN", "  ! ", Paint::Warn, &gaps);
         page.finish()
+    }
+
+    /// Why there is no row.
+    fn nothing(&self) -> &'static str {
+        let is_blind = self.gaps.iter().any(GapJson::is_blinding);
+        if is_blind { "No consumer group could be seen; why is told below." } else { "No consumer group was found." }
     }
 
     /// As tickets and chats show it.
@@ -94,7 +100,8 @@ impl StatusReport {
 fn group_row(group: &GroupReport) -> Vec<String> {
     let name =
         if group.cluster.is_empty() { group.group.clone() } else { format!("{}/{}", group.cluster, group.group) };
-    let lagging = group.partitions.iter().filter(|known| known.lag.is_some_and(|lag| lag > 0)).count();
+    let all = group.partitions.len();
+    let behind = group.partitions.iter().filter(|known| known.status > GroupStatus::Unknown).count();
     vec![
         name,
         group.state.clone(),
@@ -103,7 +110,7 @@ fn group_row(group: &GroupReport) -> Vec<String> {
         group.growth_per_s.map_or_else(dash, trend),
         group.time_lag_ms.map_or_else(dash, time),
         group.members.map_or_else(dash, whole),
-        format!("{lagging}/{} lag", group.partitions.len()),
+        if group.judged || behind > 0 { format!("{behind}/{all} behind") } else { format!("{all}") },
     ]
 }
 

@@ -2,7 +2,7 @@
 //! you know, what do I do; then what was ruled out and what could not be seen. Queries and commands are never wrapped,
 //! so that they can be copied. Start at [`text`].
 
-use lagdoctor_model::{Basis, Cause, Diagnosis, Evidence, Millis, Outlook, Verdict};
+use lagdoctor_model::{Basis, Cause, Diagnosis, Evidence, Millis, NodeId, Outlook, Verdict};
 
 use super::fold;
 use super::page::{Page, Paint, Style};
@@ -25,6 +25,7 @@ pub fn text(diagnosis: &Diagnosis, style: Style) -> String {
     page.blank();
     summary(&mut page, diagnosis);
     causes(&mut page, diagnosis);
+    list(&mut page, "UNUSUAL, AND NOBODY SAID WHETHER IT MATTERS", "  • ", Paint::Warn, &fold::unconnected(diagnosis));
     ruled_out(&mut page, diagnosis);
     missing(&mut page, diagnosis);
     page.blank();
@@ -123,7 +124,7 @@ fn causes(page: &mut Page, diagnosis: &Diagnosis) {
     for (place, cause) in diagnosis.causes.iter().enumerate() {
         page.blank();
         let lead = format!("{:>2}  ", place + 1);
-        let title = format!("{}: {}", name(cause.node.as_str()), cause.words);
+        let title = format!("{}: {}", cause.node.words(), cause.words);
         page.hanging(&lead, Paint::Bold, &title, Paint::Bold);
         let confidence = cause.confidence.get();
         let paint = if place == 0 && diagnosis.verdict == Verdict::Cause { Paint::Bad } else { Paint::Warn };
@@ -203,14 +204,9 @@ pub(super) fn basis(basis: Basis) -> &'static str {
     }
 }
 
-/// `database orders-db`, from `database:orders-db`.
-pub(super) fn name(id: &str) -> String {
-    id.replacen(':', " ", 1)
-}
-
 /// The way from the symptom to the cause.
 pub(super) fn path(cause: &Cause) -> String {
-    cause.path.iter().map(|node| name(node.as_str())).collect::<Vec<_>>().join(" → ")
+    cause.path.iter().map(NodeId::words).collect::<Vec<_>>().join(" → ")
 }
 
 /// At most this many lines of what was ruled out, and of what could not be seen.

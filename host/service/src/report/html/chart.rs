@@ -1,7 +1,7 @@
 //! One signal over the window, as an SVG: the readings, where they usually are, and when things began. All charts of a
 //! page have the same time axis, so that what began first stands further left. Start at [`Chart::svg`].
 
-use lagdoctor_diagnosis::number::quantity;
+use lagdoctor_diagnosis::number::{number, quantity};
 use lagdoctor_model::{Millis, Sample, Timestamp, Window};
 
 use super::escaped;
@@ -10,10 +10,12 @@ use super::escaped;
 const WIDTH: f64 = 860.0;
 const HEIGHT: f64 = 118.0;
 /// Room for the numbers at the left, and for times below.
-const LEFT: f64 = 84.0;
+const LEFT: f64 = 124.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 18.0;
+/// Longer numbers than this do not fit there, and are told without their unit.
+const MOST_LETTERS: usize = 18;
 /// Readings further apart than this many steps are not joined: between them nothing is known.
 const MOST_STEPS: i64 = 4;
 /// Labels of times closer together than this would overlap.
@@ -58,7 +60,9 @@ impl Chart<'_> {
             escaped(words)
         );
         for value in [low, high] {
-            let (at, text) = (y(value), escaped(&quantity(value, self.unit)));
+            let full = quantity(value, self.unit);
+            let fits = full.chars().count() <= MOST_LETTERS;
+            let (at, text) = (y(value), escaped(&if fits { full } else { number(value) }));
             out.push_str(&format!(
                 "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>",
                 WIDTH - RIGHT

@@ -39,6 +39,7 @@ pub fn html(diagnosis: &Diagnosis, signals: &Signals, links: &Links, envelope: &
     for (place, cause) in diagnosis.causes.iter().enumerate() {
         push_cause(&mut out, place, cause, diagnosis, links);
     }
+    push_list(&mut out, "Unusual, and nobody said whether it matters", "open", fold::unconnected(diagnosis));
     push_list(&mut out, "Ruled out", "out", fold::ruled_out(diagnosis));
     push_list(&mut out, "What would settle it", "open", diagnosis.needs.iter().map(fold::need).collect());
     let gaps = diagnosis.gaps.iter().map(|gap| (gap.source.as_str(), gap.statement.as_str()));
@@ -69,7 +70,7 @@ fn push_facts(out: &mut String, diagnosis: &Diagnosis) {
 
 fn push_cause(out: &mut String, place: usize, cause: &Cause, diagnosis: &Diagnosis, links: &Links) {
     let first = if place == 0 && diagnosis.verdict == Verdict::Cause { " first" } else { "" };
-    let title = format!("{}. {}: {}", place + 1, text::name(cause.node.as_str()), cause.words);
+    let title = format!("{}. {}: {}", place + 1, cause.node.words(), cause.words);
     let percent = cause.confidence.get() * 100.0;
     let owner = cause.owner.as_ref().map(|owner| format!(" · owner: {}", escaped(owner))).unwrap_or_default();
     out.push_str(&format!(
@@ -85,7 +86,7 @@ fn push_cause(out: &mut String, place: usize, cause: &Cause, diagnosis: &Diagnos
             .enumerate()
             .map(|(step, node)| {
                 let end = if step + 1 == cause.path.len() { " class=\"end\"" } else { "" };
-                format!("<span{end}>{}</span>", escaped(&text::name(node.as_str())))
+                format!("<span{end}>{}</span>", escaped(&node.words()))
             })
             .collect();
         out.push_str(&format!("<div class=\"way\">{}</div>\n", steps.join("<small>waits for →</small>")));

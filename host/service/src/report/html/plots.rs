@@ -8,7 +8,7 @@ use lagdoctor_model::{
 };
 
 use super::chart::{Chart, Mark, Shape};
-use super::{escaped, text};
+use super::escaped;
 
 /// More charts than this nobody compares.
 const MOST: usize = 6;
@@ -43,7 +43,7 @@ pub(super) fn push(out: &mut String, diagnosis: &Diagnosis, signals: &Signals) {
             "log" => "log lines a minute",
             _ => spec.map_or(plot.signal, |spec| spec.meaning.as_str()),
         };
-        let name = text::name(plot.node.as_str());
+        let name = plot.node.words();
         let chart = Chart {
             window: signals.window,
             samples: &plot.samples,
