@@ -9,3 +9,6 @@ pub(crate) const EVENTS: &str = "events.ndjson";
 
 /// All of them.
 pub(crate) const ALL: [&str; 6] = [HEADER, TOPOLOGY, SERIES, HISTORY, LOGS, EVENTS];
+
+/// How a bundle begins that is packed into one sequence of bytes. Behind it, for each file: `NAME LENGTH\n`, content.
+pub(crate) const PACKED: &[u8] = b"lagdoctor bundle 1\n";

@@ -5,6 +5,8 @@
 //! what is broken becomes a [`lagdoctor_model::Gap`] that names file and line, and the rest is used. [`write()`]
 //! gives the same bytes for the same signals. The [`Truth`] of a labelled bundle lies beside it, never in it.
 //!
+//! [`pack`] and [`unpack`] do the same without a folder.
+//!
 //! Start at [`read()`]; a folder goes through `read` → `read::{topology, series, lines}` → `Signals::normalised`.
 //! Text is redacted on the way in and on the way out.
 
@@ -16,9 +18,9 @@ mod truth;
 mod write;
 
 pub use header::{KnownSymptom, Meta};
-pub use read::{BundleError, Recorded, read};
+pub use read::{BundleError, Recorded, read, unpack};
 pub use truth::{Alternative, Root, Truth, TruthError};
-pub use write::{WriteError, topology_json, write};
+pub use write::{WriteError, pack, topology_json, write};
 
 /// The version of the format that this crate reads and writes: `schema` of `bundle.toml`.
 pub const SCHEMA: u32 = 1;

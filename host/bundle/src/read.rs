@@ -2,12 +2,12 @@
 
 mod cells;
 mod lines;
+mod place;
 mod repair;
 mod series;
 mod text;
 mod topology;
 
-use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,7 @@ use crate::header::{KnownSymptom, Meta, RawGap, RawWindow};
 use crate::trouble::{Place, Trouble, Troubles};
 use crate::{SCHEMA, files};
 use lines::Lines;
+use place::Source;
 
 /// The longest `bundle.toml` and `topology.json` that are read.
 const MAX_HEADER_BYTES: u64 = 4 << 20;
@@ -92,10 +93,22 @@ pub enum BundleError {
 /// # Errors
 /// When the folder has no `bundle.toml` of this schema with a window in it.
 pub fn read(dir: &Path) -> Result<Recorded, BundleError> {
-    let header = read_header(dir)?;
+    from(&Source::Folder(dir))
+}
+
+/// Reads a bundle that [`crate::pack`] made, as [`read()`] does; `name` is what errors call it.
+///
+/// # Errors
+/// As [`read()`].
+pub fn unpack(name: &str, packed: &[u8]) -> Result<Recorded, BundleError> {
+    from(&Source::packed(name, packed))
+}
+
+fn from(source: &Source<'_>) -> Result<Recorded, BundleError> {
+    let header = read_header(source)?;
     let Header { window, mut meta, symptom, gaps: told } = header;
     let mut signals = Signals::empty(window);
-    let mut places = Places { dir, window, topology: Topology::new(), is_listed: true };
+    let mut places = Places { source, window, topology: Topology::new(), is_listed: true };
     let mut all = vec![];
 
     let mut troubles = Troubles::of(files::TOPOLOGY);
@@ -117,7 +130,7 @@ pub fn read(dir: &Path) -> Result<Recorded, BundleError> {
     all.push(troubles);
     // Without a past there is no seasonality, which is no fault of the bundle.
     let mut troubles = Troubles::of(files::HISTORY);
-    if dir.join(files::HISTORY).exists() {
+    if source.has(files::HISTORY) {
         each_line(&mut places, files::HISTORY, series::MAX_LINE_BYTES, &mut troubles, series::read)
             .map_or_else(|trouble| troubles.add(trouble, Place::File), |series| signals.history = series);
     }
@@ -173,11 +186,13 @@ struct Header {
     gaps: Vec<toml::Value>,
 }
 
-fn read_header(dir: &Path) -> Result<Header, BundleError> {
-    let path = dir.join(files::HEADER);
-    let text = match File::open(&path).and_then(|file| whole(file, MAX_HEADER_BYTES)) {
+fn read_header(source: &Source<'_>) -> Result<Header, BundleError> {
+    let (dir, path) = (source.name(), source.name().join(files::HEADER));
+    let text = match source.reader(files::HEADER).and_then(|file| whole(file, MAX_HEADER_BYTES)) {
         Ok((bytes, _)) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) if !dir.is_dir() && is_absent(&error) => return Err(BundleError::NoFolder { dir: dir.to_owned() }),
+        Err(error) if !source.is_there() && is_absent(&error) => {
+            return Err(BundleError::NoFolder { dir: dir.to_owned() });
+        }
         Err(error) if is_absent(&error) => return Err(BundleError::NotABundle { dir: dir.to_owned() }),
         Err(source) => return Err(BundleError::Read { path, source }),
     };
@@ -223,7 +238,7 @@ fn short(text: &str) -> String {
 }
 
 /// What the bytes hold, and whether that is not all.
-fn whole(file: File, most: u64) -> io::Result<(Vec<u8>, bool)> {
+fn whole(file: impl Read, most: u64) -> io::Result<(Vec<u8>, bool)> {
     let mut bytes = vec![];
     file.take(most + 1).read_to_end(&mut bytes)?;
     let is_cut = bytes.len() as u64 > most;
@@ -233,23 +248,16 @@ fn whole(file: File, most: u64) -> io::Result<(Vec<u8>, bool)> {
 
 /// Where things can be placed: when and on which nodes.
 struct Places<'a> {
-    dir: &'a Path,
+    source: &'a Source<'a>,
     window: Window,
     topology: Topology,
     /// Whether the bundle lists its nodes. If not, the nodes are those that something is told about.
     is_listed: bool,
 }
 
-impl Places<'_> {
-    fn open(&self, file: &str) -> Result<File, Trouble> {
-        let path = self.dir.join(file);
-        // A pipe in place of a file would keep its reader waiting for ever.
-        match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_file() => File::open(&path).map_err(|_| Trouble::Unreadable),
-            Ok(_) => Err(Trouble::Unreadable),
-            Err(error) if is_absent(&error) => Err(Trouble::Missing),
-            Err(_) => Err(Trouble::Unreadable),
-        }
+impl<'a> Places<'a> {
+    fn open(&self, file: &str) -> Result<Box<dyn Read + 'a>, Trouble> {
+        self.source.open(file)
     }
 
     /// The node of this name, if something may be told about it.
@@ -278,12 +286,12 @@ impl Places<'_> {
 }
 
 /// Opens a file of lines and lets `read` go through it.
-fn each_line<T>(
-    places: &mut Places<'_>,
+fn each_line<'a, T>(
+    places: &mut Places<'a>,
     file: &str,
     most: usize,
     troubles: &mut Troubles,
-    read: impl FnOnce(&mut Places<'_>, Lines<BufReader<File>>, &mut Troubles) -> T,
+    read: impl FnOnce(&mut Places<'a>, Lines<BufReader<Box<dyn Read + 'a>>>, &mut Troubles) -> T,
 ) -> Result<T, Trouble> {
     let file = places.open(file)?;
     let lines = Lines::new(BufReader::new(file), most);

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use lagdoctor_model::{Edge, Gap, Labels, Node, Redactor, Series, Signals, Vocabulary};
+use lagdoctor_model::{Edge, Gap, Labels, Node, Redactor, Series, Signals, Vocabulary, Window};
 use serde::Serialize;
 
 use crate::header::{Meta, RawHeader, RawWindow};
@@ -90,13 +90,46 @@ struct EventLine<'a> {
 /// # Errors
 /// When the folder holds something that is no bundle, or cannot be written.
 pub fn write(dir: &Path, signals: &Signals, meta: &Meta) -> Result<(), WriteError> {
-    let window = RawWindow::of(signals.window);
-    window.checked().map_err(|why| WriteError::Window { why })?;
+    checked(signals.window)?;
     if let Some(found) = stranger(dir)? {
         return Err(WriteError::Occupied { dir: dir.to_owned(), found });
     }
-    let signals = signals.clone().normalised();
     let staging = Staging::beside(dir)?;
+    each_file(signals, meta, |name, write| staging.file(name, write))?;
+    staging.become_bundle(dir)
+}
+
+/// The same bundle as one sequence of bytes, for whoever keeps many: see [`crate::unpack`].
+///
+/// # Errors
+/// When the window is none that could be read again.
+pub fn pack(signals: &Signals, meta: &Meta) -> Result<Vec<u8>, WriteError> {
+    checked(signals.window)?;
+    let mut packed = files::PACKED.to_vec();
+    each_file(signals, meta, |name, write| {
+        let mut bytes = vec![];
+        write(&mut bytes).map_err(|source| WriteError::Write { path: name.into(), source })?;
+        packed.extend_from_slice(format!("{name} {}\n", bytes.len()).as_bytes());
+        packed.append(&mut bytes);
+        Ok(())
+    })?;
+    Ok(packed)
+}
+
+fn checked(window: Window) -> Result<(), WriteError> {
+    RawWindow::of(window).checked().map(drop).map_err(|why| WriteError::Window { why })
+}
+
+/// Writes the content of one file.
+type Content<'a> = &'a dyn Fn(&mut dyn Write) -> io::Result<()>;
+
+/// Hands each file's name and content to `file`, always in the same order.
+fn each_file(
+    signals: &Signals,
+    meta: &Meta,
+    mut file: impl FnMut(&str, Content<'_>) -> Result<(), WriteError>,
+) -> Result<(), WriteError> {
+    let signals = signals.clone().normalised();
     let mut redactor = Redactor::for_topology(&signals.topology);
     let mut redact = |text: &str| redactor.redact(text).as_str().to_owned();
     let source = redact(&meta.source);
@@ -105,15 +138,13 @@ pub fn write(dir: &Path, signals: &Signals, meta: &Meta) -> Result<(), WriteErro
         statement: redact(&gap.statement),
         ..gap.clone()
     });
-    let gaps = gaps.map(Into::into).collect();
+    let (window, gaps) = (RawWindow::of(signals.window), gaps.map(Into::into).collect());
     let header = RawHeader { schema: SCHEMA, source: &source, window, symptom: meta.symptom.as_ref(), gaps };
-    let header = toml::to_string(&header).map_err(io::Error::other);
-    staging.file(files::HEADER, |out| out.write_all(header?.as_bytes()))?;
-    staging.file(files::TOPOLOGY, |out| topology(out, signals.topology.nodes(), signals.topology.edges()))?;
-    staging.file(files::SERIES, |out| signals.series.iter().try_for_each(|series| line(out, &series_line(series))))?;
-    staging
-        .file(files::HISTORY, |out| signals.history.iter().try_for_each(|series| line(out, &series_line(series))))?;
-    staging.file(files::LOGS, |out| {
+    file(files::HEADER, &|out| out.write_all(toml::to_string(&header).map_err(io::Error::other)?.as_bytes()))?;
+    file(files::TOPOLOGY, &|out| topology(out, signals.topology.nodes(), signals.topology.edges()))?;
+    file(files::SERIES, &|out| signals.series.iter().try_for_each(|series| line(out, &series_line(series))))?;
+    file(files::HISTORY, &|out| signals.history.iter().try_for_each(|series| line(out, &series_line(series))))?;
+    file(files::LOGS, &|out| {
         signals.logs.iter().try_for_each(|log| {
             let name = log.severity.level();
             let is_all = lagdoctor_model::Severity::from_level(name) == log.severity;
@@ -122,13 +153,12 @@ pub fn write(dir: &Path, signals: &Signals, meta: &Meta) -> Result<(), WriteErro
             line(out, &LogLine { time_ms: log.at.as_millis(), node, level, message })
         })
     })?;
-    staging.file(files::EVENTS, |out| {
+    file(files::EVENTS, &|out| {
         signals.events.iter().try_for_each(|event| {
             let (node, what) = (event.node.as_str(), event.what.as_str());
             line(out, &EventLine { time_ms: event.at.as_millis(), node, kind: &event.kind, what })
         })
-    })?;
-    staging.become_bundle(dir)
+    })
 }
 
 /// Something in the folder that no bundle has there. An empty folder, or none, is free.
@@ -211,7 +241,7 @@ impl Staging {
         free_name(dir, "new", |path| fs::create_dir(path)).map(Self)
     }
 
-    fn file(&self, name: &str, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), WriteError> {
+    fn file(&self, name: &str, write: Content<'_>) -> Result<(), WriteError> {
         let path = self.0.join(name);
         let written = File::create_new(&path).and_then(|file| {
             let mut out = BufWriter::new(file);

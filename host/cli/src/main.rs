@@ -10,6 +10,7 @@ mod commands;
 mod host;
 mod outbox;
 mod output;
+mod recorder;
 mod serve;
 mod session;
 
@@ -56,6 +57,7 @@ async fn run(cli: Cli, output: &Output) -> miette::Result<ExitCode> {
         Command::Simulate(args) => commands::simulate::run(args, output).await,
         Command::Evaluate(args) => commands::evaluate::run(args, output).await,
         Command::Record(args) => commands::record::run(args, output).await,
+        Command::Audit { command } => commands::audit::run(command, output).await,
         Command::Plugin { command: PluginCommand::List { format } } => commands::plugin::list(format, output).await,
         Command::Plugin { command: PluginCommand::Inspect { plugin, format } } => {
             commands::plugin::inspect(&plugin, format, output).await

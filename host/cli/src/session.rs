@@ -10,7 +10,7 @@ use lagdoctor_runtime::{Bound, Host, Network, Transport};
 use lagdoctor_service::config::PluginSection;
 use lagdoctor_service::report::{Envelope, Links};
 use lagdoctor_service::{
-    Bundled, Collector, Config, ConfigError, Flags, Loaded, Look, Request, Sources, derive, plugins,
+    Bundled, Collector, Config, ConfigError, Flags, Loaded, Look, Reading, Request, Sources, Watched, derive, plugins,
 };
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
 
@@ -36,6 +36,7 @@ impl Session {
         cluster: &str,
         transport: Arc<dyn Transport>,
     ) -> Result<Self> {
+        let transport = Arc::new(Watched::new(transport));
         Self::on(&host(transport, &sources)?, sources, files, cluster).await
     }
 
@@ -98,8 +99,18 @@ impl<'a> Reader<'a> {
 
     /// The signals of one window: of a bundle, or read now.
     pub async fn signals(self, args: &SourceArgs, window: &WindowArgs, deadline: Duration) -> Result<Signals> {
+        Ok(self.read(args, window, deadline).await?.0)
+    }
+
+    /// The same, and what came of reading each source.
+    pub async fn read(
+        self,
+        args: &SourceArgs,
+        window: &WindowArgs,
+        deadline: Duration,
+    ) -> Result<(Signals, Vec<Reading>)> {
         if let Some(folder) = &args.bundle {
-            return recorded(folder);
+            return Ok((recorded(folder)?, vec![]));
         }
         let present = wall_clock()?;
         let (now, look) = match &window.at {
@@ -110,7 +121,9 @@ impl<'a> Reader<'a> {
         // A cluster of flags is called as the flag says; one of several in a file is chosen by it.
         let cluster = args.cluster.clone().filter(|_| args.config.is_some());
         let request = Request { window, cluster, look, deadline: millis(deadline) };
-        Ok(self.collector(window.now.since(window.start)).collect(&request).await)
+        let mut collector = self.collector(window.now.since(window.start));
+        let signals = collector.collect(&request).await;
+        Ok((signals, collector.readings().to_vec()))
     }
 }
 

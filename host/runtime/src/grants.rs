@@ -359,6 +359,34 @@ impl Grants {
         any(&self.signal_asks) && any(&self.signal_rules)
     }
 
+    /// What it has in the end, one rule a line: of each pair of an ask and a rule that meet, the rule; of signals the
+    /// narrower of the two.
+    pub fn effective(&self) -> Vec<String> {
+        let mut all = std::collections::BTreeSet::new();
+        for rule in &self.http_rules {
+            if self.http_asks.iter().any(|ask| rule.pattern.overlaps(ask)) {
+                let private = if rule.reach == Reach::Private { " private" } else { "" };
+                let more = if rule.methods.is_empty() {
+                    String::new()
+                } else {
+                    format!(" methods={}", rule.methods.join(","))
+                };
+                all.insert(format!("http {}{private}{more}", rule.pattern));
+            }
+        }
+        all.extend(self.secrets().map(|name| format!("secret {name}")));
+        for ask in &self.signal_asks {
+            for rule in &self.signal_rules {
+                if SignalPattern::covers(rule, ask) {
+                    all.insert(format!("signals {ask}"));
+                } else if SignalPattern::covers(ask, rule) {
+                    all.insert(format!("signals {rule}"));
+                }
+            }
+        }
+        all.into_iter().collect()
+    }
+
     /// A redactor for what the plugin says, which keeps the hosts that it may reach: they are the operator's, and an
     /// error about one of them is of no use without its name.
     pub(crate) fn redactor(&self) -> Redactor {

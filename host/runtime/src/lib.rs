@@ -39,8 +39,8 @@ pub use convert::raw::{
     Attributes, CollectQuery, CollectedPage, RawEdge, RawEvent, RawLog, RawNode, RawSeries, Temporality,
 };
 pub use egress::{
-    AddressClass, BoxFuture, HttpPattern, HttpRequest, HttpResponse, InvalidSecret, Network, NoSecrets, Reach, Secret,
-    Secrets, Transport, TransportError, canonical,
+    AddressClass, BoxFuture, HttpPattern, HttpRequest, HttpResponse, InvalidSecret, Network, NoSecrets, Reach,
+    Scrubber, Secret, Secrets, Transport, TransportError, canonical,
 };
 pub use engine::{Host, HostOptions};
 pub use error::{BindError, CallError, ErrorCode, FailureKind, HostError, LoadError};

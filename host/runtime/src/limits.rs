@@ -6,6 +6,8 @@ mod table;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub use table::{Limit, Unit};
 
 /// Distance of two ticks of the backstop against a guest that never gives the thread back.
@@ -18,7 +20,8 @@ pub(crate) const TICK: Duration = Duration::from_millis(10);
 /// let frugal = Limits { memory_bytes: 16 << 20, ..Limits::default() };
 /// assert_eq!(frugal.fuel, Limits::default().fuel);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Limits {
     /// Guest work in units of Wasmtime fuel, about one an instruction; the same input always takes the same.
     /// Default: 10,000,000,000, a few seconds.

@@ -61,6 +61,7 @@ pub struct Bound {
 pub(crate) struct Inner {
     pub(crate) name: String,
     pub(crate) config: String,
+    pub(crate) rules: Vec<GrantRule>,
     pub(crate) grants: Arc<Grants>,
     pub(crate) secrets: Arc<dyn Secrets>,
     pub(crate) limits: Limits,
@@ -114,11 +115,11 @@ impl Plugin {
     /// When the configuration breaks the plugin's schema, is larger than a guest is given, when a field that a grant
     /// refers to holds no URL or name, or when a limit is above what the host's pool has room for.
     pub fn bind(&self, operator: Operator) -> Result<Bound, BindError> {
-        let Operator { name, config, grants, secrets, limits } = operator;
+        let Operator { name, config, grants: rules, secrets, limits } = operator;
         let name = clean(&name, 256);
         let config = if config.is_null() { Value::Object(serde_json::Map::new()) } else { config };
         self.check_config(&name, &config)?;
-        let grants = Grants::new(self.manifest(), &config, &grants);
+        let grants = Grants::new(self.manifest(), &config, &rules);
         let grants = grants.map_err(|(field, reason)| BindError::Field { plugin: name.clone(), field, reason })?;
         let limits = limits.unwrap_or_else(|| self.parts.shared.limits.clone());
         if let Some((limit, asked, most)) = self.parts.shared.pool.exceeded(&limits) {
@@ -129,7 +130,7 @@ impl Plugin {
             return Err(BindError::ConfigSize { plugin: name, bytes: config.len(), most: limits.config_bytes });
         }
         let log_rate = Arc::new(LogRate::new(limits.log_lines_per_minute));
-        let inner = Inner { name, config, grants: Arc::new(grants), secrets, limits, log_rate };
+        let inner = Inner { name, config, rules, grants: Arc::new(grants), secrets, limits, log_rate };
         Ok(Bound { plugin: self.clone(), inner: Arc::new(inner), guard: None })
     }
 
@@ -168,6 +169,16 @@ impl Bound {
     /// The plugin itself.
     pub fn plugin(&self) -> &Plugin {
         &self.plugin
+    }
+
+    /// Its configuration, as JSON.
+    pub fn config(&self) -> &str {
+        &self.inner.config
+    }
+
+    /// What the operator allows it.
+    pub fn rules(&self) -> &[GrantRule] {
+        &self.inner.rules
     }
 
     /// What it has been granted, and what it has not.

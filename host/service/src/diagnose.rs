@@ -2,20 +2,26 @@
 //! service, bundles, replay and grading all come through [`diagnose`], so that what is graded is what runs at night.
 //!
 //! A plugin that fails or is late costs what it knows and nothing else: it becomes a gap, and the diagnosis goes on.
+//! How a diagnosis came about is its [`Trace`]; [`again`] makes the same one from what was recorded.
+
+mod again;
+mod trace;
 
 use std::collections::BTreeMap;
 use std::future::Future;
 
 use lagdoctor_diagnosis::{Detection, conclude, detect, plan};
-use lagdoctor_model::{
-    Diagnosis, Finding, Forecast, Gap, GapCause, Labels, Millis, Outlook, Ranking, SeriesKey, Signals, Symptom,
-};
+use lagdoctor_model::{Diagnosis, Finding, Forecast, Labels, Millis, Outlook, Ranking, SeriesKey, Signals, Symptom};
 use lagdoctor_runtime::{Batch, Bound, CallError, ForecastTarget, RawForecast};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use crate::duration;
 use crate::plugins::Plugins;
+
+pub use again::again;
+use trace::Answer;
+pub use trace::{Asked, Job, Trace};
 
 /// How a diagnosis is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +45,11 @@ const SCORING_SHARE: f64 = 0.7;
 
 /// Makes a diagnosis of these signals. Series that follow from offsets must be there: see [`crate::derive::derive`].
 pub async fn diagnose(signals: &Signals, plugins: &Plugins, options: &Options) -> Diagnosis {
+    traced(signals, plugins, options).await.0
+}
+
+/// The same, with how it came about.
+pub async fn traced(signals: &Signals, plugins: &Plugins, options: &Options) -> (Diagnosis, Trace) {
     with(signals, &plugins.scorers, &plugins.ranker, plugins.forecaster.as_ref(), options).await
 }
 
@@ -89,7 +100,7 @@ async fn with<J: Judge>(
     ranker: &J,
     forecaster: Option<&J>,
     options: &Options,
-) -> Diagnosis {
+) -> (Diagnosis, Trace) {
     let begun = Instant::now();
     let until = begun + duration(options.deadline);
     let scored_until = begun + duration(options.deadline).mul_f64(SCORING_SHARE);
@@ -97,28 +108,35 @@ async fn with<J: Judge>(
     // Where nothing hurts nobody needs to look for a cause, and what is never asked can raise no false alarm.
     let Some(symptom) = detection.symptom.clone() else {
         let plan = plan(signals, &detection, vec![]);
-        return conclude(signals, &detection, &plan, None, None, vec![]);
+        return (conclude(signals, &detection, &plan, None, None, vec![]), Trace::default());
     };
     let batch = Batch::new(signals);
-    let (findings, mut gaps) = scored(scorers, &batch, scored_until).await;
+    let (findings, mut trace) = scored(scorers, &batch, scored_until).await;
     let plan = plan(signals, &detection, findings);
-    let ranking = in_time(ranker.name(), "ranking", until, ranker.rank(&batch, &plan.findings, &symptom));
+    let ranking = in_time(ranker.name(), Job::Ranking, until, ranker.rank(&batch, &plan.findings, &symptom));
     let forecast = forecast(forecaster, &batch, signals, &detection, options.horizon, until);
-    let (ranking, (forecast, more)) = tokio::join!(ranking, forecast);
-    gaps.extend(more);
-    let ranking = ranking.map(|ranking| (ranker.name().to_owned(), ranking)).map_err(|gap| gaps.push(gap)).ok();
+    let (ranking, forecast) = tokio::join!(ranking, forecast);
+    let ranking = trace.keep(ranking, |ranking| ranking.causes.len() + ranking.dismissed.len());
+    let forecast = forecast
+        .and_then(|answer| trace.keep(answer, Vec::len))
+        .and_then(|given| Some(told(given.iter().find(|given| given.target == 0)?, &symptom)));
+    let mut gaps = trace.gaps();
     gaps.extend(batch.gaps());
-    conclude(signals, &detection, &plan, ranking, forecast, gaps)
+    trace.findings.clone_from(&plan.findings);
+    trace.ranking.clone_from(&ranking);
+    let ranking = ranking.map(|ranking| (ranker.name().to_owned(), ranking));
+    (conclude(signals, &detection, &plan, ranking, forecast, gaps), trace)
 }
 
 /// All findings, in the order of the scorers.
-async fn scored<J: Judge>(scorers: &[J], batch: &Batch, until: Instant) -> (Vec<Finding>, Vec<Gap>) {
+async fn scored<J: Judge>(scorers: &[J], batch: &Batch, until: Instant) -> (Vec<Finding>, Trace) {
+    let begun = Instant::now();
     let mut tasks = JoinSet::new();
     for (place, scorer) in scorers.iter().enumerate() {
         let (scorer, batch) = (scorer.clone(), batch.clone());
-        tasks.spawn(async move { (place, in_time(scorer.name(), "scoring", until, scorer.score(&batch)).await) });
+        tasks.spawn(async move { (place, in_time(scorer.name(), Job::Scoring, until, scorer.score(&batch)).await) });
     }
-    let mut answers: BTreeMap<usize, Result<Vec<Finding>, Gap>> = BTreeMap::new();
+    let mut answers: BTreeMap<usize, Answer<Vec<Finding>>> = BTreeMap::new();
     // A guest that does not give its thread back cannot be waited for by its own task, so the waiting has an end too.
     while let Ok(Some(answer)) = timeout_at(until, tasks.join_next()).await {
         if let Ok((place, answer)) = answer {
@@ -126,38 +144,28 @@ async fn scored<J: Judge>(scorers: &[J], batch: &Batch, until: Instant) -> (Vec<
         }
     }
     tasks.abort_all();
-    let (mut findings, mut gaps) = (vec![], vec![]);
+    let (mut findings, mut trace) = (vec![], Trace::default());
     for (place, scorer) in scorers.iter().enumerate() {
-        match answers.remove(&place) {
-            Some(Ok(found)) => findings.extend(found),
-            Some(Err(gap)) => gaps.push(gap),
-            None => gaps.push(late(scorer.name(), "scoring")),
-        }
+        let answer = answers.remove(&place).unwrap_or_else(|| Answer::late(scorer.name(), Job::Scoring, begun));
+        findings.extend(trace.keep(answer, Vec::len).into_iter().flatten());
     }
-    (findings, gaps)
+    (findings, trace)
 }
 
 async fn in_time<T>(
     name: &str,
-    job: &str,
+    job: Job,
     until: Instant,
     call: impl Future<Output = Result<T, CallError>>,
-) -> Result<T, Gap> {
+) -> Answer<T> {
+    let begun = Instant::now();
     match timeout_at(until, call).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(error.gap()),
-        Err(_) => Err(late(name, job)),
+        Ok(result) => Answer::of(name, job, begun, result),
+        Err(_) => Answer::late(name, job, begun),
     }
 }
 
-fn late(name: &str, job: &str) -> Gap {
-    let statement = format!(
-        "plugin `{name}` was not done {job} in time, so what it knows is missing; give more time with --deadline"
-    );
-    Gap { source: name.to_owned(), cause: GapCause::PluginFailed, node: None, statement }
-}
-
-/// Where the symptom's own series goes.
+/// Where the symptom's own series goes; `None` when there is nobody or nothing to ask.
 async fn forecast<J: Judge>(
     forecaster: Option<&J>,
     batch: &Batch,
@@ -165,19 +173,14 @@ async fn forecast<J: Judge>(
     detection: &Detection,
     horizon: Millis,
     until: Instant,
-) -> (Option<Forecast>, Vec<Gap>) {
-    let (Some(forecaster), Some(symptom)) = (forecaster, &detection.symptom) else { return (None, vec![]) };
+) -> Option<Answer<Vec<RawForecast>>> {
+    let (forecaster, symptom) = (forecaster?, detection.symptom.as_ref()?);
     let key = SeriesKey { node: symptom.node.clone(), signal: symptom.signal.clone(), labels: Labels::new() };
-    if !signals.series.iter().any(|series| *series.key() == key) {
-        return (None, vec![]);
-    }
+    signals.series.iter().find(|series| *series.key() == key)?;
     let clears_at = symptom.expected.is_finite().then(|| symptom.expected.max(0.0));
     let targets = [ForecastTarget { series: key, clears_at, breaches_at: None }];
     let call = forecaster.forecast(batch, &targets, horizon);
-    match in_time(forecaster.name(), "forecasting", until, call).await {
-        Ok(given) => (given.into_iter().find(|given| given.target == 0).map(|given| told(&given, symptom)), vec![]),
-        Err(gap) => (None, vec![gap]),
-    }
+    Some(in_time(forecaster.name(), Job::Forecasting, until, call).await)
 }
 
 fn told(raw: &RawForecast, symptom: &Symptom) -> Forecast {

@@ -1,10 +1,11 @@
 //! The shell of lagdoctor: in what order do things happen, and who is told? In running order: [`config`] says what the
 //! operator wants, [`plugins`] loads what judges, [`collect`] reads sources, [`resolve`] places what they say on nodes,
 //! [`mod@derive`] adds what follows from offsets, [`diagnose()`] asks the plugins why, [`report`] tells people and programs,
-//! [`notify`] decides whom to wake.
+//! [`notify`] decides whom to wake, [`audit`] keeps what was done and proves it.
 //!
 //! Start at [`Collector::collect`] and [`diagnose()`]; a recorded incident skips the first.
 
+pub mod audit;
 pub mod collect;
 pub mod config;
 pub mod derive;
@@ -14,9 +15,9 @@ pub mod plugins;
 pub mod report;
 pub mod resolve;
 
-pub use collect::{Collector, KafkaHistory, Look, Request};
+pub use collect::{Collector, KafkaHistory, Look, Reading, Request, Watched};
 pub use config::{Config, ConfigError, Flags, Sources};
-pub use diagnose::{Options, diagnose};
+pub use diagnose::{Asked, Job, Options, Trace, again, diagnose, traced};
 pub use plugins::{Bundled, Loaded, PluginError, Plugins};
 
 /// A duration as the async runtime takes it.

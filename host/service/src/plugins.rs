@@ -214,7 +214,7 @@ impl Loaded {
 
 impl Plugins {
     /// Scorers, ranker and forecaster.
-    fn judges(&self) -> impl Iterator<Item = &Bound> {
+    pub(crate) fn judges(&self) -> impl Iterator<Item = &Bound> {
         self.scorers.iter().chain([&self.ranker]).chain(&self.forecaster)
     }
 

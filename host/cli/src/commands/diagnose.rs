@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use lagdoctor_model::{Diagnosis, Signals, Verdict};
 use lagdoctor_service::report;
-use lagdoctor_service::{Options, diagnose};
+use lagdoctor_service::{Options, traced};
 use miette::Result;
 
 use crate::args::{DiagnoseArgs, ReportFormat};
 use crate::output::{self, Output};
+use crate::recorder::{Done, Recorder};
 use crate::session::{self, Session};
 
 /// Runs the command. Exit code 1 when something hurts, whether or not its cause was found; 2 when too little could be
@@ -19,36 +20,57 @@ pub async fn run(args: DiagnoseArgs, output: &Output) -> Result<ExitCode> {
     let recorded = args.sources.bundle.as_deref().map(session::recorded).transpose()?;
     let sources = session::sources(&args.sources)?;
     let session = Session::live(sources, &args.plugins, &session::cluster(&args.sources)).await?;
-    let Some(every) = args.watch else { return once(&args, &session, recorded, output).await };
+    let mut recorder = recorder(&args, output)?;
+    let Some(every) = args.watch else { return once(&args, &session, recorded, &mut recorder, output).await };
     output::until_stopped(Box::pin(async {
         loop {
             let began = tokio::time::Instant::now();
-            once(&args, &session, None, output).await?;
+            once(&args, &session, None, &mut recorder, output).await?;
             tokio::time::sleep_until(began + every).await;
         }
     }))
     .await
 }
 
-async fn once(args: &DiagnoseArgs, session: &Session, recorded: Option<Signals>, output: &Output) -> Result<ExitCode> {
+/// Where the record goes: as the flags say, else the configuration, else to the user's own audit.
+fn recorder(args: &DiagnoseArgs, output: &Output) -> Result<Recorder> {
+    if args.no_audit {
+        return Ok(Recorder::off());
+    }
+    let config = args.sources.config.as_deref().map(session::config).transpose()?;
+    Ok(Recorder::new(args.audit.as_deref(), config.as_ref(), output))
+}
+
+async fn once(
+    args: &DiagnoseArgs,
+    session: &Session,
+    recorded: Option<Signals>,
+    recorder: &mut Recorder,
+    output: &Output,
+) -> Result<ExitCode> {
     let began = Instant::now();
-    let signals = match recorded {
-        Some(signals) => signals,
-        None => session.reader().signals(&args.sources, &args.window, args.deadline).await?,
+    let (signals, readings) = match recorded {
+        Some(signals) => (signals, vec![]),
+        None => session.reader().read(&args.sources, &args.window, args.deadline).await?,
     };
     if let Some(group) = &args.group {
         session::known_group(group, &signals)?;
     }
     let left = args.deadline.saturating_sub(began.elapsed());
     let options = Options { group: args.group.clone(), deadline: session::millis(left), ..Options::default() };
-    let diagnosis = diagnose(&signals, &session.loaded.plugins, &options).await;
+    let (diagnosis, trace) = traced(&signals, &session.loaded.plugins, &options).await;
+    let took = began.elapsed();
     let links = session.links();
     output.say(&match args.format {
         ReportFormat::Text => report::text(&diagnosis, output.style()),
-        ReportFormat::Json => report::json(&diagnosis, &links, &session.envelope(began.elapsed())),
+        ReportFormat::Json => report::json(&diagnosis, &links, &session.envelope(took)),
         ReportFormat::Markdown => report::markdown(&diagnosis, &links),
-        ReportFormat::Html => report::html(&diagnosis, &signals, &links, &session.envelope(began.elapsed())),
+        ReportFormat::Html => report::html(&diagnosis, &signals, &links, &session.envelope(took)),
     });
+    let done = Done { signals: &signals, readings: &readings, options: &options, diagnosis: &diagnosis, trace: &trace };
+    // A bundle has been read by somebody else.
+    let collectors = if args.sources.bundle.is_some() { &[][..] } else { &session.loaded.collectors };
+    recorder.keep(done, collectors, &session.cluster, session::millis(took), session, output);
     Ok(output::exit(code(&diagnosis)))
 }
 

@@ -1,5 +1,6 @@
 //! The commands, one file each. Each turns arguments into calls of the crates below and prints what they answer.
 
+pub mod audit;
 pub mod demo;
 pub mod diagnose;
 pub mod evaluate;

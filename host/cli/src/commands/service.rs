@@ -9,12 +9,13 @@ use lagdoctor_service::config::EXAMPLE;
 use lagdoctor_service::notify::{Incidents, Rules};
 use lagdoctor_service::report::{self, Envelope};
 use lagdoctor_service::{Config, Look, Request};
-use lagdoctor_service::{Options, diagnose};
+use lagdoctor_service::{Options, traced};
 use miette::Result;
 
 use crate::args::RunArgs;
 use crate::outbox::{Letter, Outbox};
 use crate::output::{self, Output};
+use crate::recorder::{Done, Recorder};
 use crate::session::{self, Session};
 
 /// Runs the command until it is told to stop.
@@ -40,6 +41,7 @@ async fn rounds(config: &Config, session: &Session, most: Option<u32>, output: &
     let mut last_diagnosis = None;
     let mut blind: BTreeMap<Option<String>, Blind> = BTreeMap::new();
     let mut outbox = Outbox::default();
+    let mut recorder = Recorder::new(None, Some(config), output);
     output.note(&format!(
         "watching {}; looking every {}, diagnosing every {}",
         if clusters.is_empty() { "what Prometheus knows of Kafka".to_owned() } else { clusters.join(", ") },
@@ -62,13 +64,18 @@ async fn rounds(config: &Config, session: &Session, most: Option<u32>, output: &
                 let deadline = schedule.deadline;
                 let request = Request { window, cluster: cluster.map(str::to_owned), look: Look::Earlier, deadline };
                 let signals = collector.collect(&request).await;
-                let diagnosis =
-                    diagnose(&signals, &session.loaded.plugins, &Options { deadline, ..Options::default() }).await;
+                let options = Options { deadline, ..Options::default() };
+                let (diagnosis, trace) = traced(&signals, &session.loaded.plugins, &options).await;
+                let took = clock.elapsed();
                 let name = cluster.unwrap_or("kafka");
                 blind.entry(Some(name.to_owned())).or_default().told(now, &diagnosis.gaps, output);
                 output.say(&format!("{now} {name}: {}", report::headline(&diagnosis)));
+                let readings = collector.readings();
+                let done =
+                    Done { signals: &signals, readings, options: &options, diagnosis: &diagnosis, trace: &trace };
+                recorder.keep(done, &session.loaded.collectors, name, session::millis(took), session, output);
                 if let Some(event) = incidents.observe(name, &diagnosis) {
-                    let envelope = Envelope { cluster: name.to_owned(), ..session.envelope(clock.elapsed()) };
+                    let envelope = Envelope { cluster: name.to_owned(), ..session.envelope(took) };
                     outbox.put(Letter { event, diagnosis, envelope }, session);
                 }
             }

@@ -20,6 +20,7 @@ use url::Url;
 pub use address::{AddressClass, canonical};
 pub use network::Network;
 pub use pattern::HttpPattern;
+pub use scrub::Scrubber;
 pub use secrets::{InvalidSecret, NoSecrets, Secret, Secrets};
 
 /// A future behind a pointer, as an async function of a trait object gives it.

@@ -18,11 +18,11 @@ const MIN_PART: usize = 6;
 const MAX_COMPILED: usize = 32 << 20;
 
 /// Blanks a set of secrets.
-pub(crate) struct Scrubber(Option<Regex>);
+pub struct Scrubber(Option<Regex>);
 
 impl Scrubber {
     /// A scrubber for these secrets; `None` when they are too large to be looked for, and so must not be used.
-    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Option<Self> {
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Option<Self> {
         let mut parts: Vec<&str> = secrets.into_iter().flat_map(|secret| parts(secret.expose())).collect();
         if parts.is_empty() {
             return Some(Self(None));
@@ -42,14 +42,16 @@ impl Scrubber {
         RegexBuilder::new(&pattern).unicode(false).size_limit(MAX_COMPILED).build().ok().map(|regex| Self(Some(regex)))
     }
 
-    pub(crate) fn bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
+    /// These bytes, with `[secret]` wherever one of the secrets stood.
+    pub fn bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
         match &self.0 {
             Some(regex) if regex.is_match(&bytes) => regex.replace_all(&bytes, NoExpand(BLANK)).into_owned(),
             _ => bytes,
         }
     }
 
-    pub(crate) fn text(&self, text: String) -> String {
+    /// This text, with `[secret]` wherever one of the secrets stood.
+    pub fn text(&self, text: String) -> String {
         // Only whole secrets in UTF-8 are replaced, by ASCII, so the text stays UTF-8.
         String::from_utf8(self.bytes(text.into_bytes())).unwrap_or_default()
     }

@@ -157,3 +157,25 @@ proptest! {
         let _ = text.parse::<GrantRule>();
     }
 }
+
+#[test]
+fn what_a_plugin_has_in_the_end_is_what_both_sides_name() {
+    let effective = |asks: &[&str], allows: &[&str]| {
+        Grants::new(&asking(asks), &json!({ "url": "http://prometheus:9090" }), &rules(allows)).unwrap().effective()
+    };
+    assert_eq!(
+        effective(
+            &["http config:url", "secret token", "signals db.", "signals jvm.gc.overhead"],
+            &[
+                "http http://prometheus:9090 private methods=PUT",
+                "http https://other.example",
+                "secret other",
+                "signals db.server.",
+                "signals jvm."
+            ],
+        ),
+        ["http http://prometheus:9090 private methods=PUT", "signals db.server.", "signals jvm.gc.overhead"]
+    );
+    assert_eq!(effective(&["secret token"], &["secret token"]), ["secret token"]);
+    assert_eq!(effective(&["signals db."], &[]), Vec::<String>::new());
+}

@@ -4,6 +4,7 @@
 pub(crate) mod history;
 mod kafka;
 mod source;
+mod watch;
 
 use lagdoctor_kafka::KafkaConfig;
 use lagdoctor_model::{Gap, GapCause, Millis, Signals, Topology, Window};
@@ -16,7 +17,8 @@ use crate::resolve::{Caps, Resolver};
 
 pub use history::KafkaHistory;
 use kafka::Cluster;
-use source::{Source, pages};
+use source::Source;
+pub use watch::{Exchange, Reading, Watched};
 
 /// Pages of one collector for one window; more would take longer than an incident.
 const MOST_PAGES: usize = 64;
@@ -53,6 +55,7 @@ pub struct Collector {
     collectors: Vec<Bound>,
     topology: Topology,
     caps: Caps,
+    readings: Vec<Reading>,
 }
 
 impl Collector {
@@ -60,7 +63,7 @@ impl Collector {
     /// cluster that cannot be read is a gap each time. `keep` is how much of the past is kept of each cluster.
     pub fn new(kafka: &[KafkaConfig], collectors: Vec<Bound>, topology: Topology, keep: Millis) -> Self {
         let clusters = kafka.iter().map(|config| Cluster::new(config, keep)).collect();
-        Self { clusters, collectors, topology, caps: Caps::default() }
+        Self { clusters, collectors, topology, caps: Caps::default(), readings: vec![] }
     }
 
     /// From now on reads with these collectors; what was seen of the clusters stays.
@@ -86,7 +89,14 @@ impl Collector {
 
     /// Everything there is about one window.
     pub async fn collect(&mut self, request: &Request) -> Signals {
-        collect(&mut self.clusters, &self.collectors, &self.topology, self.caps, request).await
+        let collected = collect(&mut self.clusters, &self.collectors, &self.topology, self.caps, request).await;
+        self.readings = collected.1;
+        collected.0
+    }
+
+    /// What came of reading the collectors the last time.
+    pub fn readings(&self) -> &[Reading] {
+        &self.readings
     }
 }
 
@@ -106,13 +116,13 @@ async fn collect<S: Source>(
     topology: &Topology,
     caps: Caps,
     request: &Request,
-) -> Signals {
+) -> (Signals, Vec<Reading>) {
     let window = request.window;
     let until = Instant::now() + duration(request.deadline).mul_f64(READING_SHARE);
     let query = CollectQuery::all(window.start, window.now, window.step);
     let begun: Vec<_> = collectors
         .iter()
-        .map(|source| tokio::spawn(pages(source.clone(), query.clone(), window.now, until, MOST_PAGES)))
+        .map(|source| tokio::spawn(watch::heard(source.clone(), query.clone(), window.now, until, MOST_PAGES)))
         .collect();
     let wanted = |cluster: &&mut Cluster| request.cluster.as_deref().is_none_or(|name| name == cluster.name());
     let mut gaps = missing(clusters, collectors, request);
@@ -128,14 +138,15 @@ async fn collect<S: Source>(
         }
     }
     let mut read: Vec<(&str, CollectedPage)> = vec![];
+    let mut readings = vec![];
     for (source, task) in collectors.iter().zip(begun) {
-        let page = task.await.unwrap_or_else(|_| {
+        let (page, reading) = task.await.unwrap_or_else(|_| {
             let statement = format!("reading by `{}` ended without an answer; report it", source.name());
-            let gap = Gap { source: source.name().into(), cause: GapCause::PluginFailed, node: None, statement };
-            CollectedPage { gaps: vec![gap], ..CollectedPage::default() }
+            watch::lost(Gap { source: source.name().into(), cause: GapCause::PluginFailed, node: None, statement })
         });
         resolver.add_nodes(source.name(), &page);
         read.push((source.name(), page));
+        readings.push(reading);
     }
     for (place, (name, page)) in read.into_iter().enumerate() {
         resolver.add_page(name, place, page);
@@ -145,7 +156,7 @@ async fn collect<S: Source>(
     }
     let mut signals = resolver.finish();
     derive(&mut signals);
-    signals.normalised()
+    (signals.normalised(), readings)
 }
 
 /// Kinds of source that nobody has configured. Somebody who is not told that logs are missing takes their silence for

@@ -80,7 +80,7 @@ fn up(server: &str, next: Option<&str>) -> Answer {
 }
 
 async fn collected(clusters: &mut [Cluster], sources: &[Fake], request: &Request) -> Signals {
-    collect(clusters, sources, &Topology::new(), Caps::default(), request).await
+    collect(clusters, sources, &Topology::new(), Caps::default(), request).await.0
 }
 
 fn gaps(signals: &Signals) -> Vec<String> {

@@ -16,6 +16,8 @@ use lagdoctor_model::Millis;
 use lagdoctor_runtime::{GrantKind, GrantRule};
 use serde::Deserialize;
 
+use crate::audit::Keep;
+
 pub use error::ConfigError;
 pub use host::{HostSection, LimitsSection};
 pub use secrets::SecretBook;
@@ -54,6 +56,9 @@ pub struct Config {
     /// How reports are made.
     #[serde(default)]
     pub report: ReportSection,
+    /// What is kept of each diagnosis, and where.
+    #[serde(default)]
+    pub audit: AuditSection,
     /// The folder of the file, which relative paths in it start from. Not a field of the file.
     #[serde(skip)]
     pub folder: PathBuf,
@@ -227,6 +232,35 @@ pub struct ReportSection {
     pub graph_url: Option<String>,
 }
 
+/// `[audit]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditSection {
+    /// The database, relative to the configuration; default: `lagdoctor/audit.sqlite` in the user's state folder.
+    pub file: Option<PathBuf>,
+    /// The anchor, relative to the configuration; default: beside the database.
+    pub anchor: Option<PathBuf>,
+    /// How long records are kept; default 30d.
+    #[serde(deserialize_with = "units::required")]
+    pub keep: Millis,
+    /// MiB of the database; default 512.
+    pub max_mib: u32,
+}
+
+impl Default for AuditSection {
+    fn default() -> Self {
+        let Keep { age, bytes } = Keep::default();
+        Self { file: None, anchor: None, keep: age, max_mib: u32::try_from(bytes >> 20).unwrap_or(u32::MAX) }
+    }
+}
+
+impl AuditSection {
+    /// How much is kept.
+    pub fn how_much(&self) -> Keep {
+        Keep { age: self.keep, bytes: u64::from(self.max_mib) << 20 }
+    }
+}
+
 impl Config {
     /// Reads a configuration file.
     ///
@@ -305,6 +339,9 @@ impl Config {
         ];
         if let Some((field, _)) = positive.iter().find(|(_, time)| *time < Millis::seconds(1)) {
             return Err(conflict("[schedule]".into(), format!("`{field}` must be at least 1s")));
+        }
+        if self.audit.max_mib == 0 {
+            return Err(conflict("[audit]".into(), "`max_mib` must be at least 1".into()));
         }
         if schedule.window < schedule.step {
             return Err(conflict("[schedule]".into(), "`window` must be at least one `step`".into()));

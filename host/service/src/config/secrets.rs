@@ -29,6 +29,11 @@ impl SecretBook {
         Ok(())
     }
 
+    /// The values of all secrets that are to be had, for keeping them out of what is written down.
+    pub fn values(&self) -> Vec<Secret> {
+        self.places.keys().filter_map(|name| self.get(name)).collect()
+    }
+
     fn missing(&self, name: &str, why: String) -> ConfigError {
         let place = match self.places.get(name) {
             Some(Place::Variable(variable)) => format!("environment variable {variable}"),

@@ -156,6 +156,7 @@ impl Judge for Fake {
 
 struct Outcome {
     diagnosis: Diagnosis,
+    trace: Trace,
     took: Duration,
     ranker: Fake,
 }
@@ -164,8 +165,8 @@ async fn judged(signals: &Signals, scorers: &[Fake], ranker: Does, forecaster: O
     let ranker = Fake::new("ranker", ranker);
     let forecaster = forecaster.map(|does| Fake::new("forecaster", does));
     let begun = Instant::now();
-    let diagnosis = with(signals, scorers, &ranker, forecaster.as_ref(), &Options::default()).await;
-    Outcome { diagnosis, took: begun.elapsed(), ranker }
+    let (diagnosis, trace) = with(signals, scorers, &ranker, forecaster.as_ref(), &Options::default()).await;
+    Outcome { diagnosis, trace, took: begun.elapsed(), ranker }
 }
 
 fn gaps_of(outcome: &Outcome) -> Vec<&str> {
@@ -189,6 +190,24 @@ async fn a_plugin_that_never_answers_does_not_hold_up_the_diagnosis() {
     let mut gaps = gaps_of(&outcome);
     gaps.sort_unstable();
     assert_eq!(gaps, ["a", "forecaster", "ranker"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trace_tells_who_was_asked_what_and_how_it_ended() {
+    let scorers = [Fake::new("a", Does::Nothing), Fake::new("b", Does::Fails), Fake::new("c", Does::Answers)];
+    let outcome = judged(&signals(10.0), &scorers, Does::Answers, Some(Does::Answers)).await;
+    let told: Vec<String> = outcome
+        .trace
+        .asked
+        .iter()
+        .map(|asked| match &asked.outcome {
+            Ok(items) => format!("{} {} gave {items} after {}", asked.plugin, asked.job.as_str(), asked.took),
+            Err(error) => format!("{} {} {:?} after {}", asked.plugin, asked.job.as_str(), error.kind, asked.took),
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"));
+    assert_eq!(outcome.trace.findings.len(), 1);
+    assert_eq!(outcome.trace.ranking.unwrap().causes[0].node, node("database:d"));
 }
 
 #[tokio::test(start_paused = true)]

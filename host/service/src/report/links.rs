@@ -22,6 +22,11 @@ impl Links {
         Self { template: Some(template.into()) }
     }
 
+    /// The template, where there is one.
+    pub(crate) fn as_template(&self) -> Option<&str> {
+        self.template.as_deref()
+    }
+
     /// Links into the graph page of the Prometheus at `base`.
     pub fn prometheus(base: &str) -> Self {
         let base = base.trim_end_matches('/');
