@@ -11,8 +11,8 @@ use lagdoctor_runtime::{
     Plugin, Transport, TransportError, World,
 };
 
-use super::record::{Build, PluginRecord, Record};
 use super::book::{Book, Kept, NoPart};
+use super::record::{Build, PluginRecord, Record};
 use super::{AuditError, Digest};
 use crate::diagnose::{Job, Options, again};
 use crate::plugins::Plugins;

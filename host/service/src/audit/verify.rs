@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::anchor::Anchors;
+use super::book::{Book, NoPart, Row};
 use super::chain::{Head, link};
 use super::record::Record;
-use super::book::{Book, NoPart, Row};
 use super::{AuditError, Digest};
 
 /// What an audit is checked against.

@@ -10,7 +10,7 @@ use lagdoctor_service::{Bundled, plugins};
 use lagdoctor_sim::{Scenario, Simulation};
 
 /// Name and bytes of every built plugin.
-fn built() -> Vec<(String, Vec<u8>)> {
+pub(crate) fn built() -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins");
     let files = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut found: Vec<_> = files
