@@ -99,16 +99,18 @@ pub fn write(dir: &Path, signals: &Signals, meta: &Meta) -> Result<(), WriteErro
     staging.become_bundle(dir)
 }
 
-/// The same bundle as one sequence of bytes, for whoever keeps many: see [`crate::unpack`].
+/// The same bundle as one sequence of bytes, for whoever keeps many: see [`crate::unpack`]. Each file goes through
+/// `clean`, which may take out of it what must not be kept.
 ///
 /// # Errors
 /// When the window is none that could be read again.
-pub fn pack(signals: &Signals, meta: &Meta) -> Result<Vec<u8>, WriteError> {
+pub fn pack(signals: &Signals, meta: &Meta, mut clean: impl FnMut(Vec<u8>) -> Vec<u8>) -> Result<Vec<u8>, WriteError> {
     checked(signals.window)?;
     let mut packed = files::PACKED.to_vec();
     each_file(signals, meta, |name, write| {
         let mut bytes = vec![];
         write(&mut bytes).map_err(|source| WriteError::Write { path: name.into(), source })?;
+        let mut bytes = clean(bytes);
         packed.extend_from_slice(format!("{name} {}\n", bytes.len()).as_bytes());
         packed.append(&mut bytes);
         Ok(())

@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
-use lab::{Running, Simulated};
+use lab::{Running, Simulated, json};
 use serde_json::Value;
 
 /// What one request carries: the value of its idempotency header, and its body.
@@ -38,7 +38,8 @@ fn an_incident_that_opens_while_the_webhook_is_down_is_told_once_it_is_up() {
         "[[kafka]]\ncluster = \"shop\"\nbootstrap = \"{}\"\n\
          [[plugin]]\nname = \"collector-prometheus\"\nconfig = {{ url = \"{}\" }}\n\
          [[plugin]]\nname = \"notifier-webhook\"\nconfig = {{ url = \"http://{}/hook\" }}\n\
-         [topology]\nfiles = ['{}']\n[schedule]\ncollect = \"1s\"\ndiagnose = \"1s\"\n",
+         [topology]\nfiles = ['{}']\n[schedule]\ncollect = \"1s\"\ndiagnose = \"1s\"\n\
+         [audit]\nfile = \"audit.sqlite\"\n",
         simulated.bootstrap,
         simulated.url,
         webhook.local_addr().unwrap(),
@@ -65,4 +66,13 @@ fn an_incident_that_opens_while_the_webhook_is_down_is_told_once_it_is_up() {
     let text = event.to_string();
     assert!(text.contains("opened") && text.contains("database:orders-db-replica"), "{event:#}");
     assert_eq!(service.0.try_wait().unwrap(), None, "and the service goes on");
+    drop(service);
+
+    let proof = json(&["audit", "verify", "-c", file.to_str().unwrap(), "--last", "2"]);
+    assert_eq!(proof["intact"], true, "{proof:#}");
+    let outcomes = proof["replays"].as_array().unwrap();
+    assert!(!outcomes.is_empty() && outcomes.iter().all(|replay| replay["outcome"] == "same"), "{proof:#}");
+    let record = &json(&["audit", "show", "1", "-c", file.to_str().unwrap()])["record"];
+    let exchange = &record["readings"][0]["exchanges"][0];
+    assert_eq!((&exchange["outcome"], exchange["count"].as_u64() > Some(0)), (&Value::from("200"), true), "{record:#}");
 }

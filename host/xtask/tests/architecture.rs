@@ -70,6 +70,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("wasmtime", &["lagdoctor-runtime"]),
     ("rdkafka", &["lagdoctor-kafka"]),
     ("rdkafka-sys", &["lagdoctor-kafka"]),
+    ("rusqlite", &["lagdoctor-service"]),
     ("axum", &["lagdoctor"]),
     ("clap", &["lagdoctor"]),
     ("indicatif", &["lagdoctor"]),

@@ -55,7 +55,8 @@ impl Lab {
         let links = Links::prometheus("http://prometheus.example:9090");
         let (diagnosis, trace) = traced(signals, &loaded.plugins, options).await;
         let entry = Entry {
-            at: signals.window.now,
+            // Runs end at moments years apart, of which the audit would keep only the last.
+            at: Timestamp::EPOCH,
             took: Millis::seconds(1),
             cluster: "shop",
             signals,

@@ -78,18 +78,19 @@ impl Draft {
     pub fn new(entry: &Entry<'_>, secrets: &[Secret]) -> Result<Self, AuditError> {
         let scrubber = Scrubber::new(secrets).ok_or(AuditError::Secrets)?;
         let mut blanked = vec![];
-        let mut part = |name: &str, bytes: Vec<u8>| {
+        let mut clean = |name: &str, bytes: Vec<u8>| {
             let clean = scrubber.bytes(bytes.clone());
-            if clean != bytes {
+            if clean != bytes && blanked.last().is_none_or(|last| last != name) {
                 blanked.push(name.to_owned());
             }
-            Part::new(&clean)
+            clean
         };
         let diagnosis = entry.diagnosis;
         let meta = Meta { source: "audit record".to_owned(), symptom: None };
-        let input = part("input", lagdoctor_bundle::pack(entry.signals, &meta)?);
-        let body = part("body", body(diagnosis, entry.links).bytes());
-        let path = part("decision path", json(&DecisionPath::of(entry.trace)));
+        let input = lagdoctor_bundle::pack(entry.signals, &meta, |file| clean("input", file))?;
+        let body = clean("body", body(diagnosis, entry.links).bytes());
+        let path = clean("decision path", json(&DecisionPath::of(entry.trace)));
+        let [input, body, path] = [input, body, path].map(|bytes| Part::new(&bytes));
         let group = diagnosis.symptom.as_ref().map(|symptom| &symptom.node).and_then(group);
         let judges = entry.plugins.judges();
         let record = Record {
