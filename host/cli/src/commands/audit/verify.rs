@@ -4,14 +4,14 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use lagdoctor_runtime::{Host, HostOptions};
 use lagdoctor_service::audit::{Against, Audit, Book, Kept, Nowhere, Replayed, Replayer, Verified};
 use miette::{IntoDiagnostic, Result};
 use serde_json::json;
 
 use crate::args::{AuditFormat, VerifyArgs};
+use crate::host::host;
 use crate::output::{self, Output, counted};
-use crate::recorder;
+use crate::{recorder, session};
 
 /// Runs the command. Exit code 1 when something is not as it was.
 pub async fn run(audit: &Audit, args: &VerifyArgs, output: &Output) -> Result<ExitCode> {
@@ -46,7 +46,11 @@ async fn replayed(book: &Book, args: &VerifyArgs, output: &Output) -> Result<Vec
     if records.is_empty() {
         return Ok(vec![]);
     }
-    let host = Host::new(HostOptions::new(Arc::new(Nowhere))).into_diagnostic()?;
+    // A record of a plugin with much memory needs as much room as it had. Where the secrets of the configuration are not
+    // to be had, there is the usual room.
+    let config = args.place.config.as_deref().map(session::config).transpose()?;
+    let sources = config.and_then(|config| session::configured(&config).ok()).unwrap_or_default();
+    let host = host(Arc::new(Nowhere), &sources)?;
     let mut replayer = Replayer::new(host, recorder::this_build());
     let bar = output.progress(records.len() as u64, "replaying");
     let mut replays = vec![];
