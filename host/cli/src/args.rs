@@ -20,7 +20,7 @@ Ask about a recorded incident:
 Exit codes: 0 fine, 1 found something that fails a gate, 2 could not do the job.
 lagdoctor only reads: it joins no consumer group and writes to no topic, broker or database.";
 
-const AUDIT_EXAMPLES: &str = "\
+const AUDIT_EXAMPLES: &str = "Examples:
   lagdoctor audit list                      the last diagnoses
   lagdoctor audit show 12                   one: what it saw, who said what, what it answered
   lagdoctor audit show 12 --bundle incident its input, to diagnose with other plugins
