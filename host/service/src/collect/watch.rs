@@ -56,7 +56,7 @@ tokio::task_local! {
     static TALLY: Arc<Mutex<Tally>>;
 }
 
-/// A transport that remembers what each request came to, for as long as somebody [`heard`] listens.
+/// A transport that remembers what each request came to, for as long as somebody `heard` listens.
 pub struct Watched(Arc<dyn Transport>);
 
 impl Watched {
