@@ -23,7 +23,7 @@ pub(crate) const SCHEMA: &str = r#"{
     "auth": {"type": "string", "enum": ["none", "bearer", "basic", "header"], "default": "none", "description": "How to prove who is asking; header: the secret is the whole authorization header, such as ApiKey BASE64"},
     "secret": {"type": "string", "minLength": 1, "description": "Name of the secret for `auth`"},
     "min_level": {"type": "string", "enum": ["trace", "debug", "info", "warn", "error"], "default": "info", "description": "Lines below this level are left out"},
-    "max_lines": {"type": "integer", "minimum": 1, "maximum": 20000, "default": 10000, "description": "Most lines of one window; warnings and errors come first, and each part of the window gets its share"},
+    "max_lines": {"type": "integer", "minimum": 1, "maximum": 20000, "default": 10000, "description": "Most lines of one window; warnings and errors come first, and what does not fit is thinned evenly over the window"},
     "services": {"type": "array", "items": {"type": "string", "minLength": 1}, "default": [], "description": "Only lines of these services; empty: of all"},
     "fields": {
       "type": "object", "additionalProperties": false, "default": {}, "description": "What the fields are called where they have no usual name",
@@ -134,6 +134,18 @@ pub(crate) struct Checked {
     pub(crate) least: u8,
 }
 
+impl Checked {
+    /// What an operator writes to read more lines, or only those that matter.
+    pub(crate) fn to_read_more(&self) -> String {
+        let more = if self.config.max_lines < MOST_LINES { "" } else { ", min_level = \"warn\"" };
+        format!(
+            "write under [[plugin]] with name = \"collector-elasticsearch\": config = {{ url = \"{}\", max_lines = \
+             {MOST_LINES}{more} }}",
+            self.config.url
+        )
+    }
+}
+
 impl Config {
     /// # Errors
     /// With code `bad-config`, naming the field.
@@ -168,15 +180,6 @@ impl Config {
         Ok(Checked { config: self, base, index, least })
     }
 
-    /// How many lines are for this part of the window; those of all parts make up `max_lines`.
-    pub(crate) fn share(&self, part: i64, parts: i64) -> usize {
-        let until = |part: i64| {
-            let most = i64::try_from(self.max_lines).unwrap_or(i64::MAX);
-            usize::try_from(most.saturating_mul(part) / parts.max(1)).unwrap_or(0)
-        };
-        until(part + 1).saturating_sub(until(part))
-    }
-
     /// The proof of who is asking, by the name of its secret.
     pub(crate) fn proof(&self) -> Option<Auth> {
         let secret = self.secret.as_deref()?;
@@ -208,14 +211,6 @@ mod tests {
         ] {
             let checked = check(json).unwrap();
             assert_eq!((checked.base.as_str(), checked.index.as_str()), (base, index), "{json}");
-        }
-    }
-
-    #[test]
-    fn shares_make_up_the_whole() {
-        for max_lines in [1, 5, 6, 600, 10_000, 20_000] {
-            let config = check(&format!(r#"{{"url": "http://es", "max_lines": {max_lines}}}"#)).unwrap().config;
-            assert_eq!((0..6).map(|part| config.share(part, 6)).sum::<usize>(), max_lines);
         }
     }
 

@@ -1,4 +1,4 @@
-//! One search: what is asked, and what is made of the answer. Start at [`Search::lines`].
+//! One search: what is asked, and what is made of the answer. Start at [`Search::lines`]; [`Search::count`] only counts.
 
 use lagdoctor_sdk::json::{Value, json};
 use lagdoctor_sdk::{Error, Host, RawLog, Request, Response, code};
@@ -10,10 +10,10 @@ use crate::severity::{self, WARN};
 /// Lines of one answer. Elasticsearch allows 10,000, but a line with its stack may have kilobytes.
 const LINES_PER_ANSWER: usize = 1000;
 
-/// Answers of one volume and part; more take too long for one page.
+/// Answers of one volume and page; more take too long.
 const MOST_ANSWERS: usize = 24;
-/// Bytes of answers after which a page ends, so that their lines fit into memory.
-const MOST_BYTES: usize = 12 << 20;
+/// Bytes of answers of one volume after which a page ends, so that their lines fit into memory.
+const MOST_BYTES: usize = 8 << 20;
 
 /// Which lines are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,17 +24,26 @@ pub(crate) enum Volume {
     Quiet,
 }
 
-/// One Elasticsearch, and a window.
+/// The moments that are asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Stretch {
+    pub(crate) from_ms: i64,
+    /// Not included.
+    pub(crate) to_ms: i64,
+    /// What of it is read, each from its first moment to before its last.
+    pub(crate) slices: Vec<(i64, i64)>,
+}
+
+/// One Elasticsearch.
 pub(crate) struct Search<'a> {
     host: &'a dyn Host,
     checked: &'a Checked,
-    start_ms: i64,
-    /// Not included.
-    end_ms: i64,
-    /// Bytes of all answers.
-    received: usize,
+    /// Whether what failed in passing may be asked once more.
+    may_retry: bool,
     /// No index has the name that was asked for.
     pub(crate) has_no_index: bool,
+    /// What Elasticsearch itself says is missing from its answers.
+    pub(crate) gaps: Vec<String>,
 }
 
 /// Lines of one volume, and what there was besides.
@@ -51,41 +60,60 @@ pub(crate) struct Found {
     pub(crate) lost: u64,
     /// Hits without text or time.
     pub(crate) unreadable: u64,
-    pub(crate) gaps: Vec<String>,
     /// Why it ends too early.
     pub(crate) failed: Option<Error>,
 }
 
+impl Found {
+    /// Keeps what is before this moment; what is not will be read with the next page.
+    pub(crate) fn cut(&mut self, to_ms: i64) {
+        let before = self.lines.len();
+        self.lines.retain(|line| line.at_ms < to_ms);
+        self.read = self.read.saturating_sub((before - self.lines.len()) as u64);
+    }
+}
+
 impl<'a> Search<'a> {
-    /// Of a window whose end is not included.
-    pub(crate) fn new(host: &'a dyn Host, checked: &'a Checked, start_ms: i64, end_ms: i64) -> Self {
-        Self { host, checked, start_ms, end_ms, received: 0, has_no_index: false }
+    /// `may_retry`: nothing has failed yet.
+    pub(crate) fn new(host: &'a dyn Host, checked: &'a Checked, may_retry: bool) -> Self {
+        Self { host, checked, may_retry, has_no_index: false, gaps: vec![] }
+    }
+
+    /// Whether nothing has failed yet.
+    pub(crate) fn may_retry(&self) -> bool {
+        self.may_retry
+    }
+
+    /// How many hits there are.
+    pub(crate) fn count(&mut self, volume: Volume, stretch: &Stretch) -> Result<u64, Error> {
+        let (answer, _) = self.ask(volume, stretch, 0, None)?;
+        self.note_index(&answer);
+        self.note_partial(&answer);
+        Ok(total_hits(&answer).unwrap_or(0))
     }
 
     /// Up to `most` lines, the oldest first. Where something fails, what came before.
-    pub(crate) fn lines(&mut self, volume: Volume, most: usize) -> Found {
+    pub(crate) fn lines(&mut self, volume: Volume, stretch: &Stretch, most: usize) -> Found {
         let mut found = Found::default();
-        found.failed = self.read(volume, most, &mut found).err();
+        found.failed = self.read(volume, stretch, most, &mut found).err();
         found
     }
 
-    fn read(&mut self, volume: Volume, most: usize, found: &mut Found) -> Result<(), Error> {
+    fn read(&mut self, volume: Volume, stretch: &Stretch, most: usize, found: &mut Found) -> Result<(), Error> {
         let mut after: Option<Value> = None;
-        let (mut total, mut largest) = (0_u64, LINES_PER_ANSWER);
+        let (mut total, mut largest, mut received) = (0_u64, LINES_PER_ANSWER, 0);
         for answers in 0.. {
             if answers > 0 && found.lines.len() >= most {
                 found.left_out = total.saturating_sub(found.read);
                 break;
             }
-            if answers >= MOST_ANSWERS || (answers > 0 && self.received >= MOST_BYTES) {
+            if answers >= MOST_ANSWERS || received >= MOST_BYTES {
                 found.left_out = total.saturating_sub(found.read);
                 found.is_page_full = found.left_out > 0;
                 break;
             }
-            // Without room for any line it is still counted how many there are.
-            let room = if self.received < MOST_BYTES { most - found.lines.len() } else { 0 };
-            let size = largest.min(room);
-            let answer = match self.ask(volume, size, after.as_ref()) {
+            let size = largest.min(most - found.lines.len());
+            let (answer, bytes) = match self.ask(volume, stretch, size, after.as_ref()) {
                 // One answer was more than the host lets through.
                 Err(error) if error.code == code::BAD_INPUT && size > 1 => {
                     largest = size.div_ceil(8);
@@ -93,27 +121,26 @@ impl<'a> Search<'a> {
                 }
                 answer => answer?,
             };
+            received += bytes;
             let hits = answer.pointer("/hits/hits").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
             if after.is_none() {
                 total = total_hits(&answer).unwrap_or(hits.len() as u64);
-                self.has_no_index = answer.pointer("/_shards/total").and_then(Value::as_u64) == Some(0);
+                self.note_index(&answer);
             }
-            if let Some(gap) = partial(&answer).filter(|gap| !found.gaps.contains(gap)) {
-                found.gaps.push(gap);
-            }
+            self.note_partial(&answer);
             let last = hits.last().and_then(|hit| hit.get("sort")).cloned();
             let is_stuck = after.is_some() && last == after;
             let hits = if is_stuck { &[] } else { &hits[..size.min(hits.len())] };
             found.read += hits.len() as u64;
             for hit in hits {
                 match line(hit, &self.checked.config.fields) {
-                    Some(line) if self.is_wanted(&line) => found.lines.push(line),
+                    Some(line) if self.is_wanted(&line, stretch) => found.lines.push(line),
                     Some(_) => {}
                     None => found.unreadable += 1,
                 }
             }
             // Fewer than asked for: that was all. No place to go on from, or no progress: there is no more to get.
-            if size > 0 && (hits.len() < size || last.is_none()) {
+            if hits.len() < size || last.is_none() {
                 found.lost = total.saturating_sub(found.read);
                 break;
             }
@@ -122,31 +149,64 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
+    fn note_index(&mut self, answer: &Value) {
+        self.has_no_index = answer.pointer("/_shards/total").and_then(Value::as_u64) == Some(0);
+    }
+
+    fn note_partial(&mut self, answer: &Value) {
+        let gap = partial(answer).filter(|gap| !self.gaps.contains(gap));
+        self.gaps.extend(gap);
+    }
+
     /// Levels are checked again, because they may hide in a field or a text that no query sees.
-    fn is_wanted(&self, line: &RawLog) -> bool {
-        let is_in_window = (self.start_ms..self.end_ms).contains(&line.at_ms);
+    fn is_wanted(&self, line: &RawLog, stretch: &Stretch) -> bool {
+        let is_in_window = (stretch.from_ms..stretch.to_ms).contains(&line.at_ms);
         is_in_window && (line.severity == 0 || line.severity >= self.checked.least)
     }
 
-    fn ask(&mut self, volume: Volume, size: usize, after: Option<&Value>) -> Result<Value, Error> {
+    /// An answer and its bytes. What fails in passing is asked once more, once for each window.
+    fn ask(
+        &mut self,
+        volume: Volume,
+        stretch: &Stretch,
+        size: usize,
+        after: Option<&Value>,
+    ) -> Result<(Value, usize), Error> {
+        let question = self.question(volume, stretch, size, after);
+        match self.ask_once(&question) {
+            Err(error) if self.may_retry && [code::UNREACHABLE, code::UPSTREAM].contains(&error.code.as_str()) => {
+                self.may_retry = false;
+                self.ask_once(&question)
+            }
+            answer => answer,
+        }
+    }
+
+    fn ask_once(&self, question: &Value) -> Result<(Value, usize), Error> {
         let Checked { config, base, index, .. } = self.checked;
         let url = format!("{base}/{index}/_search?ignore_unavailable=true&allow_no_indices=true");
-        let request = Request::post_json(url, &self.question(volume, size, after));
+        let request = Request::post_json(url, question);
         let request = request.auth(config.proof()).patience_ms(config.timeout_ms);
         let response = self.host.fetch(&request)?;
-        self.received += response.body.len();
         if !response.is_success() {
             return Err(self.refusal(&response));
         }
         let answer: Value = response.json().map_err(|_| self.no_elasticsearch())?;
         let is_answer = answer.pointer("/hits/hits").is_some_and(Value::is_array);
-        if is_answer { Ok(answer) } else { Err(self.no_elasticsearch()) }
+        if is_answer { Ok((answer, response.body.len())) } else { Err(self.no_elasticsearch()) }
     }
 
-    fn question(&self, volume: Volume, size: usize, after: Option<&Value>) -> Value {
+    fn question(&self, volume: Volume, stretch: &Stretch, size: usize, after: Option<&Value>) -> Value {
         let fields = &self.checked.config.fields;
-        let window = json!({"gte": self.start_ms, "lt": self.end_ms, "format": "epoch_millis"});
-        let mut filter = vec![json!({"range": {&fields.time: window}})];
+        let range = |from: i64, to: i64| {
+            let bounds = json!({"gte": from, "lt": to, "format": "epoch_millis"});
+            json!({"range": {&fields.time: bounds}})
+        };
+        let mut filter = vec![range(stretch.from_ms, stretch.to_ms)];
+        if stretch.slices != [(stretch.from_ms, stretch.to_ms)] {
+            let slices: Vec<Value> = stretch.slices.iter().map(|(from, to)| range(*from, *to)).collect();
+            filter.push(json!({"bool": {"should": slices, "minimum_should_match": 1}}));
+        }
         if !self.checked.config.services.is_empty() {
             filter.push(any_of(self.service_fields(), &self.checked.config.services));
         }

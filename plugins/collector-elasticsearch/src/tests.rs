@@ -20,15 +20,21 @@ fn elasticsearch(documents: Vec<Document>) -> FakeHost {
 /// Understands the questions of this plugin, and no others.
 fn answer(documents: &[Document], request: &Request) -> Response {
     let question: Value = json::from_slice(&request.body).unwrap();
-    let window = &question["query"]["bool"]["filter"][0]["range"]["@timestamp"];
-    let (from, to) = (window["gte"].as_i64().unwrap(), window["lt"].as_i64().unwrap());
+    let times = |clause: &Value| {
+        let window = &clause["range"]["@timestamp"];
+        window["gte"].as_i64().zip(window["lt"].as_i64())
+    };
+    let clauses = |name: &str| question["query"]["bool"][name].as_array().unwrap().clone();
+    let any = |clause: &Value| clause["bool"]["should"].as_array().cloned().unwrap_or_default();
+    let (from, to) = times(&clauses("filter")[0]).unwrap();
+    let slices: Vec<(i64, i64)> = clauses("filter").iter().flat_map(any).filter_map(|one| times(&one)).collect();
     let levels = |clause: &Value| -> Vec<String> {
-        let terms = clause["bool"]["should"][0]["terms"]["log.level"].as_array().cloned().unwrap_or_default();
+        let terms = any(clause).first().map(|first| first["terms"]["log.level"].clone()).unwrap_or_default();
+        let terms = terms.as_array().cloned().unwrap_or_default();
         terms.iter().map(|level| level.as_str().unwrap().to_owned()).collect()
     };
-    let wanted = question["query"]["bool"]["filter"].get(1).map(levels);
-    let unwanted: Vec<String> =
-        question["query"]["bool"]["must_not"].as_array().unwrap().iter().flat_map(levels).collect();
+    let wanted = clauses("filter").iter().map(levels).find(|levels| !levels.is_empty());
+    let unwanted: Vec<String> = clauses("must_not").iter().flat_map(levels).collect();
     let after = question.get("search_after").map(|after| (after[0].as_i64().unwrap(), after[1].as_i64().unwrap()));
     let mut hits: Vec<(i64, i64, &Document)> = documents
         .iter()
@@ -37,6 +43,7 @@ fn answer(documents: &[Document], request: &Request) -> Response {
         .filter(|(at, _, document)| {
             let level = document.1.to_owned();
             (from..to).contains(at)
+                && (slices.is_empty() || slices.iter().any(|(from, to)| (*from..*to).contains(at)))
                 && wanted.as_ref().is_none_or(|wanted| wanted.contains(&level))
                 && !unwanted.contains(&level)
         })
@@ -110,13 +117,8 @@ fn every_line_comes_once_and_in_order_whatever_its_level() {
 #[test]
 fn lines_of_one_moment_are_not_lost_between_two_answers() {
     let documents = (0..2500).map(|number| (10, "ERROR", format!("line {number}"))).collect();
-    let (lines, _) = collect(PLAIN, &elasticsearch(documents));
-    assert_eq!(lines.len(), 2500 - left_out_of(2500));
-}
-
-/// With 10,000 lines in six parts, one part takes 1666 and what those before it left over.
-fn left_out_of(count: usize) -> usize {
-    count - count.min(10_000 / 6)
+    let (lines, gaps) = collect(PLAIN, &elasticsearch(documents));
+    assert_eq!((lines.len(), gaps), (2500, vec![]));
 }
 
 #[test]
@@ -133,23 +135,68 @@ fn chatter_below_the_least_level_is_left_out() {
     assert_eq!(lines.len(), 4);
 }
 
+/// How many lines each minute of the hour has.
+fn per_minute(lines: &[RawLog]) -> Vec<usize> {
+    let minute = |line: &RawLog| usize::try_from((line.at_ms - (NOW_MS - HOUR_MS)) / 60_000).unwrap();
+    let mut counts = vec![0; 60];
+    lines.iter().for_each(|line| counts[minute(line).min(59)] += 1);
+    counts
+}
+
 #[test]
 fn a_flood_does_not_hide_the_one_error_nor_the_end_of_the_window() {
-    let mut documents: Vec<Document> = (0..3000).map(|number| (number % 600, "info", "chatter".to_owned())).collect();
+    let mut documents: Vec<Document> = (0..3600).map(|second| (second, "info", "chatter".to_owned())).collect();
     documents.push((599, "ERROR", "the cause".to_owned()));
-    documents.push((3500, "info", "much later".to_owned()));
     let (lines, gaps) = collect(r#"{"url": "http://es", "max_lines": 600}"#, &elasticsearch(documents));
-    assert!(lines.iter().any(|line| line.message == "the cause"));
-    assert!(lines.iter().any(|line| line.message == "much later"));
-    assert!(lines.len() <= 600);
-    assert_eq!(
-        gaps,
-        [
-            "101 of 3002 log lines were read, because each part of the window gets its share of `max_lines`, 600, and 2901 lines below warning were left out; \
-         raise `max_lines` (at most 20000), or narrow it with `services` or a higher `min_level`"
-        ],
-        "one gap for the whole window"
-    );
+    assert_eq!(lines.iter().filter(|line| line.message == "the cause").count(), 1);
+    assert!((450..=600).contains(&lines.len()), "{} of 600 lines", lines.len());
+    let counts = per_minute(&lines);
+    assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+    let (old, new): (usize, usize) = (counts[..30].iter().sum(), counts[30..].iter().sum());
+    assert!(old.abs_diff(new) < 60, "{old} in the first half, {new} in the second");
+    assert_eq!(gaps, Vec::<String>::new(), "chatter that is thinned evenly is no gap");
+}
+
+#[test]
+fn errors_that_do_not_fit_are_thinned_evenly_and_named() {
+    let documents = (0..14_400).map(|quarter| (quarter / 4, "ERROR", "again".to_owned())).collect();
+    let (lines, gaps) = collect(r#"{"url": "http://es", "max_lines": 7200}"#, &elasticsearch(documents));
+    let counts = per_minute(&lines);
+    assert!(counts.iter().all(|count| (60..=160).contains(count)), "{counts:?}");
+    assert_eq!(gaps.len(), 1, "one gap for the whole window");
+    assert!(gaps[0].contains("of 14400 warnings and errors were not read, because `max_lines` is 7200"), "{gaps:?}");
+    assert!(gaps[0].contains("missing evenly") && gaps[0].contains("max_lines = 20000 }"), "{gaps:?}");
+}
+
+#[test]
+fn a_rate_that_doubles_is_seen_to_double_in_a_sample() {
+    let documents = (0..7200).map(|half| (half / 2, "info", "x".to_owned()));
+    let later = (0..7200).map(|place| (1800 + place / 4, "info", "x".to_owned()));
+    let (lines, _) =
+        collect(r#"{"url": "http://es", "max_lines": 2000}"#, &elasticsearch(documents.chain(later).collect()));
+    let counts = per_minute(&lines);
+    let (before, after): (usize, usize) = (counts[..30].iter().sum(), counts[30..].iter().sum());
+    let growth = after as f64 / before as f64;
+    assert!((2.5..3.5).contains(&growth), "the rate is three times what it was: {growth}");
+}
+
+#[test]
+fn a_quiet_hour_takes_four_questions_and_an_empty_one_two() {
+    let documents = vec![(5, "WARN", "a".to_owned()), (3000, "info", "b".to_owned())];
+    for (documents, questions) in [(documents, 4), (vec![], 2)] {
+        let host = elasticsearch(documents);
+        collect(PLAIN, &host);
+        assert_eq!(host.requests().len(), questions);
+    }
+}
+
+#[test]
+fn a_flood_within_one_second_is_counted_off_and_the_rest_is_read() {
+    let mut documents: Vec<Document> = (0..5000).map(|_| (1800, "error", "burst".to_owned())).collect();
+    documents.push((3500, "error", "much later".to_owned()));
+    let (lines, gaps) = collect(r#"{"url": "http://es", "max_lines": 600}"#, &elasticsearch(documents));
+    assert!(lines.len() <= 600 && lines.iter().any(|line| line.message == "much later"), "{} lines", lines.len());
+    assert!(gaps.len() == 1 && gaps[0].contains("written at one moment"), "{gaps:?}");
 }
 
 #[test]
@@ -176,13 +223,16 @@ fn the_question_goes_to_the_index_and_carries_proof() {
 fn a_strange_page_token_is_refused() {
     for token in [
         "x",
-        "1:1.0",
-        "2:9:0:0:0.0.0.0.0.0.0",
-        "2:-1:0:0:0.0.0.0.0.0.0",
-        "2:0:99999999:0:0.0.0.0.0.0.0",
-        "2:0:0:2:0.0.0.0.0.0.0",
-        "2:0:0:0:0.0.0",
-        "2:0:0",
+        "2:1:0:0:0.0.0.0.0.0.0",
+        "3:0:1:5.0:5.0:0:0.0.0.0.0.0.0.0",
+        "3:-1:1:5.0:5.0:0:0.0.0.0.0.0.0.0",
+        "3:99999999:1:5.0:5.0:0:0.0.0.0.0.0.0.0",
+        "3:1:0:5.0:5.0:0:0.0.0.0.0.0.0.0",
+        "3:1:1:-5.0:5.0:0:0.0.0.0.0.0.0.0",
+        "3:1:1:5.99999999:5.0:0:0.0.0.0.0.0.0.0",
+        "3:1:1:5.0:5.0:2:0.0.0.0.0.0.0.0",
+        "3:1:1:5.0:5.0:0:0.0.0",
+        "3:1:1:5.0",
     ] {
         let error = collector(PLAIN).collect(&elasticsearch(vec![]), &query(token)).unwrap_err();
         assert_eq!(error.code, "bad-input", "{token}");
