@@ -65,6 +65,19 @@ pub enum PluginError {
     /// A configuration does not fit its plugin.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// A plugin's configuration names a secret that is not defined.
+    #[error(
+        "{file}: plugin `{plugin}` uses the secret `{secret}`, which [secrets] does not have; add `{secret} = {{ env = \"VARIABLE\" }}` \
+         or `{secret} = {{ file = \"PATH\" }}` to [secrets]"
+    )]
+    Secret {
+        /// The configuration file, or what stands for it.
+        file: String,
+        /// The plugin.
+        plugin: String,
+        /// The secret's name.
+        secret: String,
+    },
     /// There is none of a world that there must be one of, or several of one that there may be only one of.
     #[error("{count} plugins of world `{world}` are named ({}), but {wanted}", names.join(", "))]
     Number {
@@ -82,14 +95,14 @@ pub enum PluginError {
 /// Loads and binds the plugins that `sources` name, and the bundled ones that run without being named.
 ///
 /// # Errors
-/// When a plugin is unknown, unreadable or no plugin, its configuration does not fit, or there is not exactly one ranker.
+/// When a plugin is unknown, unreadable or no plugin, its configuration does not fit or names a secret that nobody
+/// defined, or there is not exactly one ranker.
 pub async fn load(host: &Host, sources: &Sources, bundled: &[Bundled<'_>]) -> Result<Loaded, PluginError> {
-    let secrets: Arc<dyn Secrets> = Arc::new(sources.secrets.clone());
     let _compiled = compiled(host, sources, bundled).await;
     let mut bound: Vec<Bound> = vec![];
     for section in &sources.plugins {
         let (plugin, is_bundled) = find(host, section, bundled).await?;
-        bound.push(bind(host, plugin, section, is_bundled, secrets.clone())?);
+        bound.push(bind(host, plugin, section, is_bundled, sources)?);
     }
     let named = |name: &str| {
         sources.plugins.iter().any(|section| section.name.as_deref() == Some(name))
@@ -110,7 +123,7 @@ pub async fn load(host: &Host, sources: &Sources, bundled: &[Bundled<'_>]) -> Re
         let plugin = host.load(component.name, component.wasm).await?;
         // A file of the same name stands in for the bundled one, also when the file is called otherwise.
         if !named(&plugin.manifest().name) {
-            rest.push(bind(host, plugin, &PluginSection::bundled(component.name), true, secrets.clone())?);
+            rest.push(bind(host, plugin, &PluginSection::bundled(component.name), true, sources)?);
         }
     }
     bound.extend(rest);
@@ -138,14 +151,13 @@ async fn compiled(host: &Host, sources: &Sources, bundled: &[Bundled<'_>]) -> Ve
 /// # Errors
 /// As [`load`].
 pub async fn collectors(host: &Host, sources: &Sources, bundled: &[Bundled<'_>]) -> Result<Vec<Bound>, PluginError> {
-    let secrets: Arc<dyn Secrets> = Arc::new(sources.secrets.clone());
     let may_collect =
         |section: &&PluginSection| section.name.as_deref().is_none_or(|name| name.starts_with("collector-"));
     let mut bound = vec![];
     for section in sources.plugins.iter().filter(may_collect) {
         let (plugin, is_bundled) = find(host, section, bundled).await?;
         if plugin.world() == World::Collector {
-            bound.push(bind(host, plugin, section, is_bundled, secrets.clone())?);
+            bound.push(bind(host, plugin, section, is_bundled, sources)?);
         }
     }
     Ok(bound)
@@ -168,7 +180,7 @@ fn bind(
     plugin: Plugin,
     section: &PluginSection,
     is_bundled: bool,
-    secrets: Arc<dyn Secrets>,
+    sources: &Sources,
 ) -> Result<Bound, PluginError> {
     let mut grants = section.grants.clone();
     grants.extend(GrantRule::from_config(plugin.manifest(), &section.config));
@@ -177,8 +189,15 @@ fn bind(
     }
     let name = section.alias.clone().unwrap_or_else(|| plugin.manifest().name.clone());
     let limits = section.limits.over(host.limits());
+    let secrets: Arc<dyn Secrets> = Arc::new(sources.secrets.clone());
     let operator = Operator { name, config: section.config.clone(), grants, secrets, limits: Some(limits) };
-    Ok(plugin.bind(operator)?)
+    let bound = plugin.bind(operator)?;
+    // Told now, since the first time that it is used is the worst time to find out.
+    if let Some(secret) = bound.grants().secrets().find(|secret| !sources.secrets.has(secret)) {
+        let file = sources.file.as_ref().map_or_else(|| "flags".to_owned(), |file| file.display().to_string());
+        return Err(PluginError::Secret { file, plugin: bound.name().to_owned(), secret: secret.to_owned() });
+    }
+    Ok(bound)
 }
 
 fn sorted(bound: Vec<Bound>) -> Result<Loaded, PluginError> {

@@ -140,3 +140,19 @@ async fn a_webhook_gets_the_promised_document_once_and_a_dead_one_is_a_gap() {
     let told = tell(&event, &diagnosis, &Links::none(), &envelope, &loaded.plugins.notifiers, window().now).await;
     assert_eq!((told.receipts.len(), told.gaps.len()), (0, 2));
 }
+
+#[tokio::test]
+async fn a_secret_that_nobody_defined_is_refused_before_it_is_needed() {
+    let text = "[[plugin]]\nname = \"notifier-webhook\"\nconfig = { url = \"https://hooks.example\", secret = \"hook-key-1\" }\n";
+    let config = lagdoctor_service::Config::parse(Path::new("shop/lagdoctor.toml"), text).unwrap();
+    let sources = Sources::from_config(&config).unwrap();
+    let host = Host::new(HostOptions::new(Arc::new(Dead))).unwrap();
+    let found = bundled();
+    let components: Vec<_> = found.iter().map(|(name, wasm)| Bundled { name, wasm }).collect();
+    let refusal = plugins::load(&host, &sources, &components).await.unwrap_err().to_string();
+    assert_eq!(
+        refusal,
+        "shop/lagdoctor.toml: plugin `notifier-webhook` uses the secret `hook-key-1`, which [secrets] does not have; add \
+         `hook-key-1 = { env = \"VARIABLE\" }` or `hook-key-1 = { file = \"PATH\" }` to [secrets]"
+    );
+}

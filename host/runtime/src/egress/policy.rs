@@ -205,7 +205,8 @@ impl Session {
         let Some(secret) = self.secrets.get(&auth.secret) else {
             return refuse(
                 "not-granted",
-                format!("secret `{name}` is granted but has no value: set it among the secrets"),
+                // Worded so that no redactor takes the name for the secret itself.
+                format!("`{name}` is granted as a secret but has no value: look at where it is said to come from"),
             );
         };
         Ok((secret, reach))

@@ -59,6 +59,9 @@ pub struct Config {
     /// What is kept of each diagnosis, and where.
     #[serde(default)]
     pub audit: AuditSection,
+    /// The file itself, as errors call it. Not a field of the file.
+    #[serde(skip)]
+    pub file: PathBuf,
     /// The folder of the file, which relative paths in it start from. Not a field of the file.
     #[serde(skip)]
     pub folder: PathBuf,
@@ -277,6 +280,7 @@ impl Config {
     /// As [`Config::load`].
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let mut config: Config = toml::from_str(text).map_err(|error| ConfigError::toml(path, text, &error))?;
+        config.file = path.to_owned();
         config.folder = path.parent().map(Path::to_owned).unwrap_or_default();
         config.check(path)?;
         Ok(config)

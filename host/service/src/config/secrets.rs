@@ -34,6 +34,11 @@ impl SecretBook {
         self.places.keys().filter_map(|name| self.get(name)).collect()
     }
 
+    /// Whether a secret has this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.places.contains_key(name)
+    }
+
     fn missing(&self, name: &str, why: String) -> ConfigError {
         let place = match self.places.get(name) {
             Some(Place::Variable(variable)) => format!("environment variable {variable}"),

@@ -30,6 +30,10 @@ pub struct Sources {
     pub secrets: SecretBook,
     /// Who depends on whom, as the operator says.
     pub topology: Topology,
+    /// What each topology file named: the file, and its part of `topology`.
+    pub topology_files: Vec<(PathBuf, Topology)>,
+    /// The configuration file; `None` for sources of flags.
+    pub file: Option<PathBuf>,
     /// Base address of the Prometheus that is read, for links.
     pub prometheus: Option<String>,
     /// Address of a graph, where the operator gives one: see [`Links::template`].
@@ -84,9 +88,11 @@ impl Sources {
             cluster.window = config.schedule.window;
             kafka.push(cluster);
         }
-        let mut topology = Topology::new();
+        let (mut topology, mut topology_files) = (Topology::new(), vec![]);
         for file in &config.topology.files {
-            merge(&mut topology, &read_topology(&config.folder.join(file))?);
+            let named = read_topology(&config.folder.join(file))?;
+            merge(&mut topology, &named);
+            topology_files.push((file.clone(), named));
         }
         let mut plugins = config.plugin.clone();
         for plugin in &mut plugins {
@@ -98,7 +104,8 @@ impl Sources {
             .and_then(|plugin| plugin.config.get("url")?.as_str().map(str::to_owned));
         let mut host = config.host.clone();
         host.cache = host.cache.map(|place| if place == Path::new("off") { place } else { config.folder.join(place) });
-        Ok(Self { kafka, plugins, host, secrets, topology, prometheus, graph_url: config.report.graph_url.clone() })
+        let (file, graph_url) = (Some(config.file.clone()), config.report.graph_url.clone());
+        Ok(Self { kafka, plugins, host, secrets, topology, topology_files, file, prometheus, graph_url })
     }
 
     /// What one call of a plugin may use, unless its own section says otherwise.
@@ -146,6 +153,7 @@ impl Sources {
         }
         if let Some(file) = &flags.topology {
             sources.topology = read_topology(file)?;
+            sources.topology_files.push((file.clone(), sources.topology.clone()));
         }
         Ok(sources)
     }

@@ -38,7 +38,7 @@ fn every_default_that_the_example_shows_is_the_default() {
 #[test]
 fn an_empty_file_is_a_valid_configuration() {
     let config = Config::parse(Path::new("lagdoctor.toml"), "").unwrap();
-    assert_eq!(config, Config::default());
+    assert_eq!(config, Config { file: "lagdoctor.toml".into(), ..Config::default() });
 }
 
 #[test]
