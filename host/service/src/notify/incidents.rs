@@ -1,5 +1,12 @@
 //! When is there something to say? A pure state machine: diagnoses go in, one after the other, and at most one event
 //! comes out of each. Start at [`Incidents::observe`].
+//!
+//! An incident is called `CLUSTER/GROUP/MOMENT`, by the group that hurt when it was first seen and by the moment since
+//! when, to ten minutes. So a service that is started again in the middle of an incident nearly always calls it the same
+//! and gives the same idempotency keys, and a far side that drops what it knows tells nobody twice. That is not sure:
+//! the moment is read from measurements and may fall on the other side of a full ten minutes; another group may hurt
+//! most by then; and a moment that lies before the window is not known at all. Nor can a service that was started again
+//! know that an earlier incident of the same ten minutes is over, and calls the next one the same.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +23,11 @@ pub struct Rules {
     pub close_after: Millis,
 }
 
+/// Onsets are some seconds apart from one diagnosis to the next, so they name an incident only to this.
+const BUCKET_MS: i64 = 600_000;
+/// How long the name of a closed incident is kept from the next one.
+const REMEMBERED: Millis = Millis::minutes(24 * 60);
+
 /// What people have been told: the outcome, and the first cause's node and class.
 type Verdicted = (Verdict, Option<(String, Option<String>)>);
 
@@ -23,6 +35,10 @@ type Verdicted = (Verdict, Option<(String, Option<String>)>);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Incident {
     id: String,
+    /// The node that hurt when it was first seen.
+    node: Option<String>,
+    /// Since when it hurt, as was thought when it was first seen: it must not jump about from one report to the next.
+    onset: Timestamp,
     /// When it was first seen.
     since: Timestamp,
     /// What was told last; `None` before it is opened.
@@ -38,12 +54,15 @@ struct Incident {
 pub struct Incidents {
     rules: Rules,
     open: BTreeMap<String, Incident>,
+    /// Names of incidents that are over, and when they ended.
+    #[serde(default)]
+    closed: BTreeMap<String, Timestamp>,
 }
 
 impl Incidents {
     /// No incidents yet.
     pub fn new(rules: Rules) -> Self {
-        Self { rules, open: BTreeMap::new() }
+        Self { rules, open: BTreeMap::new(), closed: BTreeMap::new() }
     }
 
     /// Ids of the incidents that people know of.
@@ -67,13 +86,9 @@ impl Incidents {
             }
             return None;
         }
-        let incident = self.open.entry(scope.to_owned()).or_insert_with(|| Incident {
-            id: format!("{scope}/{}", now.as_millis()),
-            since: now,
-            told: None,
-            events: 0,
-            calm_since: None,
-        });
+        self.closed.retain(|_, end| now.since(*end) < REMEMBERED);
+        let closed = &self.closed;
+        let incident = self.open.entry(scope.to_owned()).or_insert_with(|| Incident::new(scope, diagnosis, closed));
         incident.calm_since = None;
         let verdict = verdict(diagnosis);
         let phase = match &incident.told {
@@ -84,6 +99,20 @@ impl Incidents {
         };
         incident.told = Some(verdict);
         Some(incident.event(phase, now))
+    }
+
+    /// Dates a diagnosis as the first one of the incident that it belongs to, so that reports of one incident agree since
+    /// when it hurts. To be asked after [`Incidents::observe`].
+    pub fn steady(&self, scope: &str, diagnosis: &mut Diagnosis) {
+        let Some(incident) = self.open.get(scope) else { return };
+        let Some(symptom) = &mut diagnosis.symptom else { return };
+        if incident.node.as_deref() != Some(symptom.node.as_str()) {
+            return;
+        }
+        let (read, first) = (symptom.onset.clock(), incident.onset.clock());
+        symptom.onset = incident.onset;
+        symptom.statement = symptom.statement.replace(&read, &first);
+        diagnosis.headline = diagnosis.headline.replace(&read, &first);
     }
 
     fn calm(&mut self, scope: &str, now: Timestamp) -> Option<IncidentEvent> {
@@ -98,20 +127,54 @@ impl Incidents {
             return None;
         }
         let mut incident = self.open.remove(scope)?;
+        self.closed.insert(incident.id.clone(), now);
         Some(incident.event(Phase::Closed, now))
     }
 }
 
 impl Incident {
+    fn new(scope: &str, diagnosis: &Diagnosis, closed: &BTreeMap<String, Timestamp>) -> Self {
+        let now = diagnosis.window.now;
+        let symptom = diagnosis.symptom.as_ref();
+        let onset = symptom.map_or(now, |symptom| symptom.onset);
+        let name = symptom.map_or("", |symptom| symptom.node.name());
+        let bucket = onset.as_millis().div_euclid(BUCKET_MS) * BUCKET_MS;
+        let first = format!("{}/{}/{bucket}", plain(scope), plain(name));
+        // A group that hurts twice within ten minutes has two incidents.
+        let further = (2_u32..).map(|count| format!("{first}/{count}"));
+        let id = std::iter::once(first.clone()).chain(further).find(|id| !closed.contains_key(id)).unwrap_or(first);
+        let node = symptom.map(|symptom| symptom.node.to_string());
+        Self { id, node, onset, since: now, told: None, events: 0, calm_since: None }
+    }
+
+    /// Keys of opening and closing follow from the id alone. That of an update holds what it says as well, so that the
+    /// first update after a restart is not taken for the first one before.
     fn event(&mut self, phase: Phase, at: Timestamp) -> IncidentEvent {
         self.events += 1;
-        IncidentEvent {
-            incident: self.id.clone(),
-            phase,
-            at,
-            idempotency_key: format!("{}/{}/{}", self.id, phase.as_str(), self.events),
+        let (id, word) = (&self.id, phase.as_str());
+        let idempotency_key = match (phase, &self.told) {
+            (Phase::Updated, Some((verdict, cause))) => {
+                let (node, class) = cause.clone().unwrap_or_default();
+                let said = format!("{verdict:?}.{node}.{}", class.unwrap_or_default());
+                format!("{id}/{word}/{}/{}", self.events, plain(&said))
+            }
+            _ => format!("{id}/{word}"),
+        };
+        IncidentEvent { incident: self.id.clone(), phase, at, idempotency_key }
+    }
+}
+
+/// A name as part of an id, which may become a header or part of a path: what is not plain is written as `%` and two
+/// hexadecimal digits for each byte.
+fn plain(name: &str) -> String {
+    let mut plain = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b':' => plain.push(char::from(byte)),
+            _ => plain.push_str(&format!("%{byte:02X}")),
         }
     }
+    plain
 }
 
 fn verdict(diagnosis: &Diagnosis) -> Verdicted {
@@ -198,6 +261,62 @@ mod tests {
         let ids: Vec<_> = events(rules(0, 0), "c.c.").into_iter().map(|event| event.incident).collect();
         assert_eq!(ids[0], ids[1]);
         assert_ne!(ids[1], ids[2]);
+    }
+
+    /// What a service tells that is started at this minute, with its symptom dated some seconds later than the first one.
+    fn keys(from: u32, course: &str, later: u32) -> Vec<String> {
+        let mut incidents = Incidents::new(rules(0, 0));
+        let each = (from..).zip(course.chars());
+        let events = each.filter_map(|(minute, kind)| {
+            let mut diagnosis = diagnosis(kind, minute);
+            if let Some(symptom) = &mut diagnosis.symptom {
+                symptom.onset = symptom.onset + Millis::seconds(later);
+            }
+            incidents.observe("shop", &diagnosis)
+        });
+        events.map(|event| event.idempotency_key).collect()
+    }
+
+    #[test]
+    fn a_service_that_is_started_again_gives_an_incident_the_same_id_and_keys() {
+        let before = keys(20, "ccc.", 0);
+        let noon = samples::noon(0).as_millis();
+        assert_eq!(before, [format!("shop/fulfilment/{noon}/opened"), format!("shop/fulfilment/{noon}/closed")]);
+        assert_eq!(keys(22, "c.", 20), before);
+        assert_ne!(keys(22, "c.", 600)[0], before[0], "ten minutes later it is another one");
+    }
+
+    #[test]
+    fn a_first_update_after_a_restart_is_not_taken_for_another_one() {
+        assert_ne!(keys(20, "ic", 0)[1], keys(22, "id", 0)[1]);
+    }
+
+    #[test]
+    fn the_onset_stays_as_it_was_first_read_while_an_incident_is_open() {
+        let mut incidents = Incidents::new(rules(0, 0));
+        let mut check = |seconds: u32, expected: &str| {
+            let mut later = diagnosis('c', 20);
+            let symptom = later.symptom.as_mut().unwrap();
+            symptom.onset = samples::noon(seconds);
+            symptom.statement = format!("grows since {}", symptom.onset.clock());
+            later.headline = format!("behind since {}", symptom.onset.clock());
+            incidents.observe("shop", &later);
+            incidents.steady("shop", &mut later);
+            let symptom = later.symptom.unwrap();
+            assert_eq!(
+                (symptom.onset.clock().as_str(), symptom.statement),
+                (expected, format!("grows since {expected}"))
+            );
+            assert_eq!(later.headline, format!("behind since {expected}"));
+        };
+        check(255, "12:04:15");
+        check(270, "12:04:15");
+        check(240, "12:04:15");
+    }
+
+    #[test]
+    fn an_id_can_be_a_header_whatever_a_group_is_called() {
+        assert_eq!(plain("bücher/orders eu"), "b%C3%BCcher%2Forders%20eu");
     }
 
     #[test]
