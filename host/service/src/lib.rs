@@ -15,7 +15,7 @@ pub mod plugins;
 pub mod report;
 pub mod resolve;
 
-pub use collect::{Collector, KafkaHistory, Look, Reading, Request, Watched};
+pub use collect::{Collector, KafkaHistory, Look, Reading, Request, Watched, Ways};
 pub use config::{Config, ConfigError, Flags, Sources};
 pub use diagnose::{Asked, Job, Options, Trace, again, diagnose, traced};
 pub use plugins::{Bundled, Loaded, PluginError, Plugins};

@@ -1,10 +1,13 @@
 //! Reads everything there is about one window: Kafka itself, and whatever collectors can give. Each source fails alone
 //! and in time; what it could not give is a gap. Start at [`Collector::collect`].
 
+mod charted;
 pub(crate) mod history;
 mod kafka;
 mod source;
 mod watch;
+
+use std::path::PathBuf;
 
 use lagdoctor_kafka::KafkaConfig;
 use lagdoctor_model::{Gap, GapCause, Millis, Signals, Topology, Window};
@@ -15,6 +18,8 @@ use crate::derive::derive;
 use crate::duration;
 use crate::resolve::{Caps, Resolver};
 
+use charted::Charted;
+pub use charted::Ways;
 pub use history::KafkaHistory;
 use kafka::Cluster;
 use source::Source;
@@ -53,7 +58,7 @@ pub struct Request {
 pub struct Collector {
     clusters: Vec<Cluster>,
     collectors: Vec<Bound>,
-    topology: Topology,
+    charted: Charted,
     caps: Caps,
     readings: Vec<Reading>,
 }
@@ -63,7 +68,17 @@ impl Collector {
     /// cluster that cannot be read is a gap each time. `keep` is how much of the past is kept of each cluster.
     pub fn new(kafka: &[KafkaConfig], collectors: Vec<Bound>, topology: Topology, keep: Millis) -> Self {
         let clusters = kafka.iter().map(|config| Cluster::new(config, keep)).collect();
-        Self { clusters, collectors, topology, caps: Caps::default(), readings: vec![] }
+        let charted = Charted { topology, ..Charted::default() };
+        Self { clusters, collectors, charted, caps: Caps::default(), readings: vec![] }
+    }
+
+    /// The same, for an operator who writes sources into a file, or gives them as flags: what is missing is said in those
+    /// words. `files` are topology files and what each of them names.
+    #[must_use]
+    pub fn set_up(mut self, ways: Ways, files: Vec<(PathBuf, Topology)>) -> Self {
+        self.charted.ways = ways;
+        self.charted.files = files;
+        self
     }
 
     /// From now on reads with these collectors; what was seen of the clusters stays.
@@ -89,7 +104,7 @@ impl Collector {
 
     /// Everything there is about one window.
     pub async fn collect(&mut self, request: &Request) -> Signals {
-        let collected = collect(&mut self.clusters, &self.collectors, &self.topology, self.caps, request).await;
+        let collected = collect(&mut self.clusters, &self.collectors, &self.charted, self.caps, request).await;
         self.readings = collected.1;
         collected.0
     }
@@ -113,7 +128,7 @@ async fn look<'a>(clusters: impl Iterator<Item = &'a mut Cluster>, window: &Wind
 async fn collect<S: Source>(
     clusters: &mut [Cluster],
     collectors: &[S],
-    topology: &Topology,
+    charted: &Charted,
     caps: Caps,
     request: &Request,
 ) -> (Signals, Vec<Reading>) {
@@ -125,11 +140,11 @@ async fn collect<S: Source>(
         .map(|source| tokio::spawn(watch::heard(source.clone(), query.clone(), window.now, until, MOST_PAGES)))
         .collect();
     let wanted = |cluster: &&mut Cluster| request.cluster.as_deref().is_none_or(|name| name == cluster.name());
-    let mut gaps = missing(clusters, collectors, request);
+    let mut gaps = missing(clusters, collectors, request, charted.ways);
     if request.look == Look::Now {
         gaps.extend(look(clusters.iter_mut().filter(wanted), &window, until).await);
     }
-    let mut resolver = Resolver::new(window, topology.clone(), caps);
+    let mut resolver = Resolver::new(window, charted.topology.clone(), caps);
     if request.look != Look::Never {
         for cluster in
             clusters.iter().filter(|known| request.cluster.as_deref().is_none_or(|name| name == known.name()))
@@ -155,13 +170,14 @@ async fn collect<S: Source>(
         resolver.add_gap(gap);
     }
     let mut signals = resolver.finish();
+    signals.gaps.extend(charted.unseen(&signals));
     derive(&mut signals);
     (signals.normalised(), readings)
 }
 
 /// Kinds of source that nobody has configured. Somebody who is not told that logs are missing takes their silence for
 /// health.
-fn missing<S: Source>(clusters: &[Cluster], collectors: &[S], request: &Request) -> Vec<Gap> {
+fn missing<S: Source>(clusters: &[Cluster], collectors: &[S], request: &Request, ways: Ways) -> Vec<Gap> {
     let gap = |source: &str, statement: &str| Gap {
         source: source.into(),
         cause: GapCause::NotConfigured,
@@ -171,10 +187,7 @@ fn missing<S: Source>(clusters: &[Cluster], collectors: &[S], request: &Request)
     let mut gaps = vec![];
     let knows_kafka = collectors.iter().any(|source| source.gives("kafka.consumer_group.lag"));
     if clusters.is_empty() && !knows_kafka {
-        gaps.push(gap(
-            "kafka",
-            "no Kafka is configured, so no lag is known; name one with --bootstrap HOST:PORT or [[kafka]]",
-        ));
+        gaps.push(gap("kafka", &format!("no Kafka is configured, so no lag is known; {}", ways.kafka())));
     }
     if let Some(name) = &request.cluster
         && !clusters.is_empty()
@@ -191,11 +204,14 @@ fn missing<S: Source>(clusters: &[Cluster], collectors: &[S], request: &Request)
     if !collectors.iter().any(|source| source.gives("db.server.up") || source.gives("jvm.gc.overhead")) {
         gaps.push(gap(
             "metrics",
-            "no source of metrics is configured, so consumers, pools and databases are unseen; name one with --prometheus URL",
+            &format!(
+                "no source of metrics is configured, so consumers, pools and databases are unseen; {}",
+                ways.metrics()
+            ),
         ));
     }
     if !collectors.iter().any(|source| source.gives("log")) {
-        gaps.push(gap("logs", "no source of logs is configured; name one with --logs URL"));
+        gaps.push(gap("logs", &format!("no source of logs is configured; {}", ways.logs())));
     }
     gaps
 }

@@ -53,7 +53,7 @@ pub(super) async fn pages<S: Source>(
             }
             Err(_) => {
                 let statement = format!(
-                    "was not done with page {page} in time, so the rest is missing; give more time with --deadline, or narrow the window"
+                    "was not done with page {page} in time, so the rest is missing; give more time with a longer deadline, or narrow the window"
                 );
                 all.gaps.push(gap(GapCause::Unreachable, statement));
                 break;

@@ -80,7 +80,7 @@ fn up(server: &str, next: Option<&str>) -> Answer {
 }
 
 async fn collected(clusters: &mut [Cluster], sources: &[Fake], request: &Request) -> Signals {
-    collect(clusters, sources, &Topology::new(), Caps::default(), request).await.0
+    collect(clusters, sources, &Charted::default(), Caps::default(), request).await.0
 }
 
 fn gaps(signals: &Signals) -> Vec<String> {
@@ -121,6 +121,14 @@ async fn kinds_of_source_that_nobody_configured_are_named() {
     let missing: Vec<_> = signals.gaps.iter().map(|gap| (gap.source.as_str(), gap.cause)).collect();
     let none = GapCause::NotConfigured;
     assert_eq!(missing, [("kafka", none), ("logs", none), ("metrics", none)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_writes_a_file_is_told_of_no_flags() {
+    let charted = Charted { ways: Ways::File, ..Charted::default() };
+    let (signals, _) = collect::<Fake>(&mut [], &[], &charted, Caps::default(), &request(Look::Now)).await;
+    let said = gaps(&signals);
+    assert!(said.len() == 3 && said.iter().all(|gap| !gap.contains("--") && gap.contains("[[")), "{said:?}");
 }
 
 /// A cluster with one group of one partition that is 30 records behind.
