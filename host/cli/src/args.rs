@@ -123,7 +123,7 @@ pub struct SourceArgs {
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["bootstrap", "prometheus", "logs"])]
     pub config: Option<PathBuf>,
     /// A recorded incident; with -c, the plugins of the file look at it.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["bootstrap", "prometheus", "logs", "topology", "at"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["bootstrap", "prometheus", "logs", "topology", "at", "last", "step"])]
     pub bundle: Option<PathBuf>,
     /// Kafka, as HOST:PORT[,HOST:PORT...].
     #[arg(long, value_name = "HOST:PORT")]
@@ -149,7 +149,7 @@ pub struct SourceArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Window")]
 pub struct WindowArgs {
-    /// How far to look back: 30m, 1h, 90s.
+    /// How far to look back: 30m, 1h, 90s. A bundle has its own window.
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration)]
     pub last: std::time::Duration,
     /// The moment to look at: RFC 3339 or Unix seconds. Default: now; a bundle has its own.
@@ -221,13 +221,13 @@ pub struct DiagnoseArgs {
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// The configuration file.
-    #[arg(short, long, value_name = "FILE", required_unless_present = "example")]
+    #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Print a configuration with every setting explained, and do nothing else.
     #[arg(long, conflicts_with = "config")]
     pub example: bool,
-    /// Stop after so many rounds. Default: go on until told to stop.
-    #[arg(long, value_name = "N")]
+    /// Stop after so many rounds, at least 1. Default: go on until told to stop.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: Option<u32>,
 }
 
@@ -257,7 +257,7 @@ pub struct SimulateArgs {
     pub serve: Option<SocketAddr>,
     /// With --serve: play the incident from its start, so many times as fast as life, until it has caught up with the
     /// clock. Default: it has just happened.
-    #[arg(long, value_name = "FACTOR", requires = "serve")]
+    #[arg(long, value_name = "FACTOR", requires = "serve", conflicts_with_all = ["out", "openmetrics"])]
     pub speed: Option<f64>,
     /// List the built-in scenarios.
     #[arg(long)]
@@ -354,6 +354,26 @@ mod tests {
     fn the_command_line_is_sound() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
+    }
+
+    /// Whether these arguments are understood, and what is said when they are not.
+    fn check(line: &str, refusal: Option<&str>) {
+        match (Cli::try_parse_from(line.split(' ')), refusal) {
+            (Ok(_), None) => {}
+            (Err(error), Some(words)) => assert!(error.to_string().contains(words), "{line}: {error}"),
+            (given, _) => panic!("{line}: {given:?}"),
+        }
+    }
+
+    #[test]
+    fn a_flag_that_would_do_nothing_is_refused() {
+        check("lagdoctor diagnose --bundle x", None);
+        check("lagdoctor diagnose --bundle x --last 5m", Some("--last"));
+        check("lagdoctor diagnose --bundle x --step 5s", Some("--step"));
+        check("lagdoctor simulate gc-pauses --out x --speed 2", Some("--speed"));
+        check("lagdoctor simulate gc-pauses --serve 127.0.0.1:0 --speed 2", None);
+        check("lagdoctor run -c x --rounds 0", Some("0"));
+        check("lagdoctor run -c x --rounds 1", None);
     }
 
     #[test]

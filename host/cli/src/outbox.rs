@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use lagdoctor_model::{Diagnosis, Timestamp};
+use lagdoctor_model::{Diagnosis, Gap, Timestamp};
 use lagdoctor_runtime::{Bound, IncidentEvent};
 use lagdoctor_service::notify;
 use lagdoctor_service::report::Envelope;
@@ -46,6 +46,15 @@ impl Outbox {
         }
     }
 
+    /// What nobody has been told: how many messages, and through which notifier.
+    pub fn untold(&self) -> impl Iterator<Item = String> {
+        let waiting = self.boxes.iter().filter(|(_, letters)| !letters.is_empty());
+        waiting.map(|(notifier, letters)| {
+            let were = if letters.len() == 1 { "was" } else { "were" };
+            format!("{} {were} not delivered to {}", counted(letters.len(), "message"), notifier.name())
+        })
+    }
+
     /// Tells what is to be told, in order, and says who was told and who could not be. Sending again is safe: an event
     /// carries its idempotency key.
     pub async fn send(&mut self, now: Timestamp, session: &Session, output: &Output) {
@@ -63,11 +72,16 @@ impl Outbox {
                     ));
                 }
                 if !told.gaps.is_empty() {
-                    let waiting = counted(letters.len(), "message");
-                    for gap in &told.gaps {
+                    for Gap { source, statement, .. } in &told.gaps {
+                        // The plugin gave this call up, and not what it was to say.
+                        let job = format!(
+                            "plugin `{source}` gave up telling that `{}` is {}: ",
+                            event.incident,
+                            event.phase.as_str()
+                        );
+                        let why = statement.strip_prefix(&job).unwrap_or(statement);
                         output.note(&format!(
-                            "{now} {}: {}; {waiting} kept, and sent with the next diagnosis",
-                            gap.source, gap.statement
+                            "{now} could not tell {source}: {why}; will try again with the next diagnosis"
                         ));
                     }
                     break;

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use lagdoctor_model::{Millis, Signals, Timestamp, Window};
+use lagdoctor_model::{Gap, GapCause, Millis, Signals, Timestamp, Window};
 use lagdoctor_runtime::{Bound, Host, Network, Transport};
 use lagdoctor_service::config::PluginSection;
 use lagdoctor_service::report::{Envelope, Links};
 use lagdoctor_service::{
-    Bundled, Collector, Config, ConfigError, Flags, Loaded, Look, Reading, Request, Sources, Watched, derive, plugins,
+    Bundled, Collector, Config, ConfigError, Flags, Loaded, Look, Reading, Request, Sources, Watched, Ways, derive,
+    plugins,
 };
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
 
@@ -94,7 +95,9 @@ impl<'a> Reader<'a> {
     }
 
     fn collector(self, keep: Millis) -> Collector {
+        let ways = if self.sources.file.is_some() { Ways::File } else { Ways::Flags };
         Collector::new(&self.sources.kafka, self.collectors, self.sources.topology.clone(), keep)
+            .set_up(ways, self.sources.topology_files.clone())
     }
 
     /// The signals of one window: of a bundle, or read now.
@@ -114,9 +117,17 @@ impl<'a> Reader<'a> {
         }
         let present = wall_clock()?;
         let (now, look) = match &window.at {
-            Some(text) => (moment(text)?, Look::Never),
+            Some(text) => (past(text, present)?, Look::Never),
             None => (present, Look::Now),
         };
+        if window.step > window.last {
+            return Err(miette!(
+                help = "give a shorter --step, or look further back with --last",
+                "--step {} is longer than --last {}, so there would be no reading at all",
+                millis(window.step),
+                millis(window.last)
+            ));
+        }
         let window = Window { start: now - millis(window.last), now, step: millis(window.step) };
         // A cluster of flags is called as the flag says; one of several in a file is chosen by it.
         let cluster = args.cluster.clone().filter(|_| args.config.is_some());
@@ -205,6 +216,12 @@ fn wrong(error: ConfigError) -> miette::Report {
 /// The signals of a bundle, with what follows from its offsets.
 pub fn recorded(folder: &Path) -> Result<Signals> {
     let mut signals = lagdoctor_bundle::read(folder).into_diagnostic()?.signals;
+    if signals.series.is_empty() {
+        let statement =
+            "the bundle holds no series, so no lag and no metric is known; record it again, or copy series.ndjson too";
+        let (source, cause) = ("series.ndjson".to_owned(), GapCause::NotConfigured);
+        signals.gaps.push(Gap { source, cause, node: None, statement: statement.to_owned() });
+    }
     derive::derive(&mut signals);
     Ok(signals.normalised())
 }
@@ -235,6 +252,18 @@ pub fn wall_clock() -> Result<Timestamp> {
         SystemTime::now().duration_since(UNIX_EPOCH).into_diagnostic().wrap_err("the clock stands before 1970")?;
     let ms = i64::try_from(since.as_millis()).into_diagnostic()?;
     Timestamp::from_millis(ms).into_diagnostic()
+}
+
+/// A moment that is over. Clocks differ by some seconds.
+fn past(text: &str, present: Timestamp) -> Result<Timestamp> {
+    let at = moment(text)?;
+    if at > present + Millis::minutes(1) {
+        return Err(miette!(
+            help = "give a moment that is over, or leave --at out to look at the present",
+            "--at {text} lies in the future: it is {present} now"
+        ));
+    }
+    Ok(at)
 }
 
 /// Reads `now`, Unix seconds, or `2026-03-01T12:34:56Z`.
@@ -275,6 +304,14 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_known_of_the_future() {
+        let present = moment("2026-03-01T12:34:56Z").unwrap();
+        assert!(past("2026-03-01T12:35:30Z", present).is_ok());
+        let refusal = past("2099-01-01T00:00:00Z", present).unwrap_err().to_string();
+        assert_eq!(refusal, "--at 2099-01-01T00:00:00Z lies in the future: it is 2026-03-01T12:34:56.000Z now");
+    }
 
     #[test]
     fn a_moment_is_read_as_it_is_printed() {

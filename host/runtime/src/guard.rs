@@ -181,7 +181,7 @@ impl Drop for Watch {
     fn drop(&mut self) {
         let Some(Guarded { name, .. }) = &self.guarded else { return };
         let failure = self.has_begun.get_mut().then(|| {
-            let what = "was not done in the time that its caller had; give more time with --deadline, or look at the system that it talks to";
+            let what = "was not done in the time that its caller had; give more time with a longer deadline, or look at the system that it talks to";
             (FailureKind::Deadline, format!("plugin `{name}` {what}"))
         });
         self.settle(failure);

@@ -10,7 +10,7 @@ use lagdoctor_service::notify::{Incidents, Rules};
 use lagdoctor_service::report::{self, Envelope};
 use lagdoctor_service::{Config, Look, Request};
 use lagdoctor_service::{Options, traced};
-use miette::Result;
+use miette::{Result, miette};
 
 use crate::args::RunArgs;
 use crate::outbox::{Letter, Outbox};
@@ -21,8 +21,14 @@ use crate::session::{self, Session};
 /// Runs the command until it is told to stop.
 pub async fn run(args: RunArgs, output: &Output) -> Result<ExitCode> {
     let Some(file) = &args.config else {
-        output.say(EXAMPLE);
-        return Ok(output::exit(output::FINE));
+        if args.example {
+            output.say(EXAMPLE);
+            return Ok(output::exit(output::FINE));
+        }
+        return Err(miette!(
+            help = "write one and give it with -c FILE; `lagdoctor run --example` prints a configuration to start from",
+            "a configuration file must say what to watch"
+        ));
     };
     let config = session::config(file)?;
     let sources = session::configured(&config)?;
@@ -42,6 +48,7 @@ async fn rounds(config: &Config, session: &Session, most: Option<u32>, output: &
     let mut blind: BTreeMap<Option<String>, Blind> = BTreeMap::new();
     let mut outbox = Outbox::default();
     let mut recorder = Recorder::new(None, Some(config), output);
+    let mut has_read = false;
     output.note(&format!(
         "watching {}; looking every {}, diagnosing every {}",
         if clusters.is_empty() { "what Prometheus knows of Kafka".to_owned() } else { clusters.join(", ") },
@@ -64,17 +71,21 @@ async fn rounds(config: &Config, session: &Session, most: Option<u32>, output: &
                 let deadline = schedule.deadline;
                 let request = Request { window, cluster: cluster.map(str::to_owned), look: Look::Earlier, deadline };
                 let signals = collector.collect(&request).await;
+                has_read |= !signals.series.is_empty() || !signals.logs.is_empty();
                 let options = Options { deadline, ..Options::default() };
-                let (diagnosis, trace) = traced(&signals, &session.loaded.plugins, &options).await;
+                let (mut diagnosis, trace) = traced(&signals, &session.loaded.plugins, &options).await;
                 let took = clock.elapsed();
                 let name = cluster.unwrap_or("kafka");
                 blind.entry(Some(name.to_owned())).or_default().told(now, &diagnosis.gaps, output);
-                output.say(&format!("{now} {name}: {}", report::headline(&diagnosis)));
+                let event = incidents.observe(name, &diagnosis);
+                // The record holds what was found, to be found again; people are told one onset for one incident.
                 let readings = collector.readings();
                 let done =
                     Done { signals: &signals, readings, options: &options, diagnosis: &diagnosis, trace: &trace };
                 recorder.keep(done, &session.loaded.collectors, name, session::millis(took), session, output);
-                if let Some(event) = incidents.observe(name, &diagnosis) {
+                incidents.steady(name, &mut diagnosis);
+                output.say(&format!("{now} {name}: {}", report::headline(&diagnosis)));
+                if let Some(event) = event {
                     let envelope = Envelope { cluster: name.to_owned(), ..session.envelope(took) };
                     outbox.put(Letter { event, diagnosis, envelope }, session);
                 }
@@ -83,7 +94,13 @@ async fn rounds(config: &Config, session: &Session, most: Option<u32>, output: &
         }
         rounds += 1;
         if most.is_some_and(|most| rounds >= most) {
-            return Ok(output::exit(output::FINE));
+            let untold: Vec<String> = outbox.untold().collect();
+            untold.iter().for_each(|line| output.note(line));
+            if !has_read {
+                output.note("nothing could be read from any source");
+            }
+            let is_done = has_read && untold.is_empty();
+            return Ok(output::exit(if is_done { output::FINE } else { output::COULD_NOT }));
         }
         let pause = u64::try_from(schedule.collect.as_millis()).unwrap_or(15_000);
         tokio::time::sleep_until(began + Duration::from_millis(pause)).await;

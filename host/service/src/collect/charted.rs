@@ -76,7 +76,7 @@ impl Charted {
         let ends = found.flat_map(|edge| [&edge.dependent, &edge.dependency]);
         let mut seen: BTreeSet<&NodeId> = series.chain(lines).chain(events).chain(ends).collect();
         // A service itself writes and counts nothing; its copies do.
-        let copies = signals.topology.edges().filter(|edge| edge.kind == "runs-as");
+        let copies = signals.topology.edges().filter(|edge| edge.kind.as_str() == "runs-as");
         let shown: Vec<&NodeId> =
             copies.filter(|edge| seen.contains(&edge.dependency)).map(|edge| &edge.dependent).collect();
         seen.extend(shown);

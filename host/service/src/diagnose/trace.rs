@@ -103,7 +103,7 @@ impl<T> Answer<T> {
     pub(super) fn late(plugin: &str, job: Job, begun: Instant) -> Self {
         let word = job.as_str();
         let statement = format!(
-            "plugin `{plugin}` was not done {word} in time, so what it knows is missing; give more time with --deadline"
+            "plugin `{plugin}` was not done {word} in time, so what it knows is missing; give more time with a longer deadline"
         );
         let error = CallError { plugin: plugin.to_owned(), kind: FailureKind::Deadline, statement };
         Self::of(plugin, job, begun, Err(error))
