@@ -1,5 +1,7 @@
 //! Facts about what may be concluded, and about when nothing may be.
 
+mod open;
+
 use lagdoctor_model::{
     Basis, Cause, Class, Confidence, Dismissal, Finding, GapCause, Labels, NodeId, RankedCause, Ranking, SeriesKey,
     Signals, Verdict, Vocabulary,
@@ -255,21 +257,6 @@ jvm:s-0: longest pause 40 ms (before: 38 ms)
 pool:s-0/db: at most 3 of 10 connections in use, nobody waits
 cache:aside: hit ratio 0.2 (before: 0.9), but no dependency and nothing shared leads from group g to it
 ");
-}
-
-#[test]
-fn what_is_unusual_where_no_way_is_known_is_neither_a_cause_nor_ruled_out() {
-    let loud = Finding {
-        statement: "95 % of its time goes to collections".into(),
-        ..finding("instance:web-0", "jvm.gc.overhead", "jvm.gc-full", 0.9)
-    };
-    let detection = symptomatic("group:g");
-    let plan = plan(&shop(), &detection, vec![loud]);
-    let found = conclude(&shop(), &detection, &plan, Some(("r".into(), Ranking::default())), None, vec![]);
-    assert_eq!((found.verdict, found.ruled_out.len()), (Verdict::InsufficientEvidence, 0));
-    assert_eq!(found.unconnected.iter().map(|open| open.node.as_str()).collect::<Vec<_>>(), ["instance:web-0"]);
-    insta::assert_snapshot!(found.headline, @"group g has fallen 1,240,331 records and 14 min 5 s behind since 12:20:15, and what is known does not single out a cause: nothing unusual was found on its way; instance web-0 (full garbage collections stop the process for seconds) is unusual, and whether the group depends on it is not known");
-    insta::assert_snapshot!(found.needs[0].statement, @r#"whether group g depends on instance web-0: if it does, say so in a topology file: node = [{ id = "service:s", depends = ["instance:web-0"] }]"#);
 }
 
 #[test]

@@ -248,12 +248,19 @@ impl Listen for Stuck {
 async fn a_cluster_that_hangs_is_not_waited_for_and_not_asked_twice() {
     let (release, wait) = mpsc::channel();
     let wait = Arc::new(Mutex::new(Some(wait)));
-    let connect: Connect = Arc::new(move || Ok(Box::new(Stuck(wait.lock().unwrap().take().unwrap()))));
+    // Time goes on once the look has begun, however late its thread is.
+    let (begin, mut begun) = tokio::sync::mpsc::unbounded_channel();
+    let connect: Connect = Arc::new(move || {
+        begin.send(()).unwrap();
+        Ok(Box::new(Stuck(wait.lock().unwrap().take().unwrap())))
+    });
     let mut clusters = [Cluster::with("shop", "kafka:9092", Millis::minutes(60), connect)];
     let sources = [Fake::new("metrics", [up("orders-db", None)])];
     let asked = request(Look::Now);
-    let (signals, ()) =
-        tokio::join!(collected(&mut clusters, &sources, &asked), tokio::time::advance(Duration::from_secs(30)));
+    let (signals, ()) = tokio::join!(collected(&mut clusters, &sources, &asked), async {
+        begun.recv().await;
+        tokio::time::advance(Duration::from_secs(30)).await;
+    });
     assert_eq!(gaps(&signals), ["kafka shop: cluster `shop` was not read in time, so its newest lag is missing"]);
     assert_eq!(nodes(&signals), ["database:orders-db"]);
     let signals = collected(&mut clusters, &sources, &asked).await;
