@@ -140,7 +140,7 @@ async fn who_was_late_is_late_again_and_who_panicked_panics_again() {
     let loaded = loaded(&with_misbehaving("loop", 60_000)).await;
     let options = Options { deadline: Millis::seconds(3), ..Options::default() };
     let (_, gaps) = lab.diagnose(&signals, &loaded, &options).await;
-    assert!(gaps.iter().any(|gap| gap.statement.contains("--deadline")), "{gaps:?}");
+    assert!(gaps.iter().any(|gap| gap.statement.contains("a longer deadline")), "{gaps:?}");
 
     // Whoever was asked again would have an hour now, and take it.
     assert_eq!(lab.replayed("this one").await, [SAME, SAME, SAME]);
