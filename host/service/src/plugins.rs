@@ -5,14 +5,17 @@
 //! addresses and secrets that the operator wrote into fields of `config` for which the plugin asks; and, to bundled
 //! plugins, what their manifests ask for and the signals that they list.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use lagdoctor_runtime::{BindError, Bound, GrantRule, Host, LoadError, Operator, Plugin, Secrets, World};
+use lagdoctor_runtime::{
+    BindError, Bound, BreakerRules, GrantRule, Host, LoadError, Operator, Plugin, Secrets, Standing, World,
+};
 
 use crate::config::{PluginSection, Sources};
-use crate::report::PluginUse;
+use crate::report::{PluginReport, PluginUse};
 
 /// A component that is built into the program.
 #[derive(Clone, Copy, Debug)]
@@ -228,6 +231,40 @@ impl Loaded {
     /// All plugins that have a say in a diagnosis, for its envelope.
     pub fn uses(&self) -> Vec<PluginUse> {
         self.collectors.iter().chain(self.plugins.judges()).map(used).collect()
+    }
+
+    /// The same plugins, each behind a guard of its own: for whoever calls them over and over. One that fails too often
+    /// is left alone for a while, and a gap says so.
+    #[must_use]
+    pub fn guarded(&self, rules: &BreakerRules) -> Self {
+        let guard = |plugins: &[Bound]| plugins.iter().map(|plugin| plugin.guarded(rules.clone())).collect();
+        let Plugins { scorers, ranker, forecaster, notifiers } = &self.plugins;
+        let plugins = Plugins {
+            scorers: guard(scorers),
+            ranker: ranker.guarded(rules.clone()),
+            forecaster: forecaster.as_ref().map(|plugin| plugin.guarded(rules.clone())),
+            notifiers: guard(notifiers),
+        };
+        Self { collectors: guard(&self.collectors), plugins }
+    }
+
+    /// How those behind a guard stand, by world and name. Where several are called the same, those after the first get a
+    /// number: who reads this tells them apart by name.
+    pub fn standings(&self) -> Vec<PluginReport> {
+        let all = self.collectors.iter().chain(self.plugins.judges()).chain(&self.plugins.notifiers);
+        let mut all: Vec<(World, PluginUse, Standing)> =
+            all.filter_map(|plugin| Some((plugin.plugin().world(), used(plugin), plugin.standing()?))).collect();
+        all.sort_by(|a, b| (a.0, &a.1.name).cmp(&(b.0, &b.1.name)));
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        let named = |(_, mut used, standing): (World, PluginUse, Standing)| {
+            let other = |number: usize| format!("{}#{number}", used.name);
+            if names.contains(&used.name) {
+                used.name = (2..).map(other).find(|name| !names.contains(name)).unwrap_or_default();
+            }
+            names.insert(used.name.clone());
+            PluginReport::of(used, &standing)
+        };
+        all.into_iter().map(named).collect()
     }
 }
 

@@ -1,30 +1,17 @@
 //! The real plugins, as components, around the shell: what is bundled loads and runs with nothing but addresses, a dead
 //! network is a row of gaps, and notifiers say what they are told to say.
 
-use std::path::Path;
+mod common;
+
 use std::sync::{Arc, Mutex};
 
+use common::{Dead, loaded_with};
 use lagdoctor_model::{GapCause, Millis, Signals, Timestamp, Topology, Verdict, Window};
-use lagdoctor_runtime::{
-    BoxFuture, Host, HostOptions, HttpRequest, HttpResponse, IncidentEvent, Phase, Transport, TransportError,
-};
+use lagdoctor_runtime::{BoxFuture, HttpRequest, HttpResponse, IncidentEvent, Phase, Transport, TransportError};
 use lagdoctor_service::config::PluginSection;
 use lagdoctor_service::notify::tell;
 use lagdoctor_service::report::{Envelope, Links};
-use lagdoctor_service::{Bundled, Collector, Flags, Loaded, Look, Options, Request, Sources, diagnose, plugins};
-
-/// Name and bytes of every built plugin.
-fn bundled() -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins");
-    let files = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut found: Vec<_> = files
-        .filter(|path| path.extension().is_some_and(|ending| ending == "wasm"))
-        .filter_map(|path| Some((path.file_stem()?.to_str()?.to_owned(), std::fs::read(&path).ok()?)))
-        .collect();
-    found.sort();
-    assert!(!found.is_empty(), "there are no plugins in {}: run `cargo xtask build`", folder.display());
-    found
-}
+use lagdoctor_service::{Collector, Flags, Loaded, Look, Options, Request, Sources, diagnose};
 
 /// Answers every request with nothing, and remembers it.
 #[derive(Default)]
@@ -37,25 +24,8 @@ impl Transport for Recording {
     }
 }
 
-/// Nobody is there.
-struct Dead;
-
-impl Transport for Dead {
-    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
-        let host = request.url.host_str().unwrap_or_default().to_owned();
-        Box::pin(async move { Err(TransportError::Unreachable { host, reason: "connection refused".into() }) })
-    }
-}
-
 async fn loaded(sources: &Sources) -> Loaded {
     loaded_with(sources, Arc::new(Dead)).await
-}
-
-async fn loaded_with(sources: &Sources, transport: Arc<dyn Transport>) -> Loaded {
-    let host = Host::new(HostOptions::new(transport)).unwrap();
-    let found = bundled();
-    let components: Vec<_> = found.iter().map(|(name, wasm)| Bundled { name, wasm }).collect();
-    plugins::load(&host, sources, &components).await.unwrap()
 }
 
 fn sources() -> Sources {

@@ -4,6 +4,7 @@
 
 mod error;
 mod host;
+mod running;
 mod secrets;
 mod sources;
 mod topology;
@@ -20,6 +21,7 @@ use crate::audit::Keep;
 
 pub use error::ConfigError;
 pub use host::{HostSection, LimitsSection};
+pub use running::{QuarantineSection, ServiceSection};
 pub use secrets::SecretBook;
 pub use sources::{Flags, Sources};
 pub use topology::read_topology;
@@ -53,12 +55,18 @@ pub struct Config {
     /// When people are told.
     #[serde(default)]
     pub notify: NotifySection,
+    /// When a plugin that fails is left alone.
+    #[serde(default)]
+    pub quarantine: QuarantineSection,
     /// How reports are made.
     #[serde(default)]
     pub report: ReportSection,
     /// What is kept of each diagnosis, and where.
     #[serde(default)]
     pub audit: AuditSection,
+    /// What the running service offers others.
+    #[serde(default)]
+    pub service: ServiceSection,
     /// The file itself, as errors call it. Not a field of the file.
     #[serde(skip)]
     pub file: PathBuf,
@@ -333,6 +341,9 @@ impl Config {
         }
         if let Some(fault) = self.host.fault() {
             return Err(conflict("[host]".into(), fault));
+        }
+        if let Some(fault) = self.quarantine.fault() {
+            return Err(conflict("[quarantine]".into(), fault.into()));
         }
         let schedule = &self.schedule;
         let positive = [

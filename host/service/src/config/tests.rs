@@ -28,11 +28,12 @@ fn every_default_that_the_example_shows_is_the_default() {
         .lines()
         .skip_while(|line| *line != "[schedule]")
         .take_while(|line| *line != "[report]")
-        .map(|line| line.strip_prefix("# ").filter(|line| line.contains(" = \"")).unwrap_or(line).to_owned() + "\n")
+        .map(|line| line.strip_prefix("# ").filter(|line| line.contains(" = ")).unwrap_or(line).to_owned() + "\n")
         .collect();
-    assert!(shown.contains("\nclose_after"), "{shown}");
+    assert!(shown.contains("\nclose_after") && shown.contains("\nfailures"), "{shown}");
     let config = Config::parse(Path::new("lagdoctor.toml"), &shown).unwrap();
     assert_eq!((config.schedule, config.notify), (ScheduleSection::default(), NotifySection::default()));
+    assert_eq!(config.quarantine, QuarantineSection::default());
 }
 
 #[test]
@@ -50,6 +51,7 @@ fn a_mistake_is_named_with_file_line_column_field_and_what_was_expected() {
     insta::assert_snapshot!(error("[notify]\nclose_afer = \"1m\"\n"), @"lagdoctor.toml:2:1: `close_afer` in [notify]: unknown field `close_afer`, expected `open_after` or `close_after`");
     insta::assert_snapshot!(error("[[plugin]]\nname = \"x\"\nlimits = { memory_mib = \"lots\" }\n"), @r#"lagdoctor.toml:3:25: `limits` in [[plugin]]: invalid type: string "lots", expected u32"#);
     insta::assert_snapshot!(error("[[plugin]]\nname = \"x\"\ngrants = [\"files /\"]\n"), @"lagdoctor.toml:3:10: `grants` in [[plugin]]: `files /` is no grant: it starts with neither `http`, `secret` nor `signals`; write `KIND VALUE [private] [methods=PUT,DELETE]`, such as `http https://prometheus.example:9090 private`");
+    insta::assert_snapshot!(error("[service]\nlisten = \"localhost\"\n"), @r#"lagdoctor.toml:2:10: `listen` in [service]: `localhost` is no address to listen on; write an IP address and a port, such as "127.0.0.1:9187"; a name is not looked up"#);
     insta::assert_snapshot!(error("[[kafka]\n"), @"lagdoctor.toml:1:9: [[kafka]: unclosed array table, expected `]`");
 }
 
@@ -151,4 +153,18 @@ fn secrets_come_from_files_and_are_never_printed() {
             .to_string()
             .starts_with("secret `key` is not to be had from /nowhere/key")
     );
+}
+
+#[test]
+fn the_service_is_silent_unless_it_is_told_where_to_answer() {
+    let listen = |text: &str| Config::parse(Path::new("lagdoctor.toml"), text).unwrap().service.listen;
+    assert_eq!(listen(""), None);
+    assert_eq!(listen("[service]\nlisten = \"127.0.0.1:9187\"\n"), "127.0.0.1:9187".parse().ok());
+    assert_eq!(listen("[service]\nlisten = \"[::1]:0\"\n"), "[::1]:0".parse().ok());
+}
+
+#[test]
+fn a_quarantine_that_cannot_be_is_refused() {
+    insta::assert_snapshot!(error("[quarantine]\nfailures = 0\n"), @"lagdoctor.toml: [quarantine]: `failures` must be at least 1; a large number makes it never happen");
+    insta::assert_snapshot!(error("[quarantine]\nfirst = \"1h\"\n"), @"lagdoctor.toml: [quarantine]: `longest` must be at least `first`");
 }

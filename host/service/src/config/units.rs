@@ -1,6 +1,7 @@
 //! Reading single values of the configuration, each with an error that says what was expected.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use lagdoctor_model::Millis;
 use serde::de::{self, MapAccess, Visitor};
@@ -59,6 +60,13 @@ pub(super) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
 /// A number of KiB (`shift` 10) or MiB (20) in bytes.
 pub(super) fn bytes(number: Option<u32>, shift: u32) -> Option<usize> {
     number.map(|number| (number as usize).saturating_mul(1 << shift))
+}
+
+/// An address to listen on.
+pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let help = "write an IP address and a port, such as \"127.0.0.1:9187\"; a name is not looked up";
+    text.parse().map(Some).map_err(|_| de::Error::custom(format!("`{text}` is no address to listen on; {help}")))
 }
 
 pub(super) fn empty_table() -> serde_json::Value {

@@ -82,6 +82,11 @@ fn a_status_follows_its_schema() {
 }
 
 #[test]
+fn the_plugins_of_a_service_follow_their_schema() {
+    check(PLUGINS_SCHEMA, &serde_json::from_str(&super::plugins::tests::sample().json()).unwrap());
+}
+
+#[test]
 fn a_document_without_a_promised_field_is_refused() {
     let mut document = printed(&samples::cause());
     document.as_object_mut().unwrap().remove("verdict");
@@ -93,4 +98,5 @@ fn a_document_without_a_promised_field_is_refused() {
 fn what_was_promised_once_is_still_promised() {
     still_promised(DIAGNOSIS_SCHEMA, include_str!("../../schema/diagnosis.promised"));
     still_promised(STATUS_SCHEMA, include_str!("../../schema/status.promised"));
+    still_promised(PLUGINS_SCHEMA, include_str!("../../schema/plugins.promised"));
 }
