@@ -226,6 +226,10 @@ pub struct RunArgs {
     /// Print a configuration with every setting explained, and do nothing else.
     #[arg(long, conflicts_with = "config")]
     pub example: bool,
+    /// Answer here over HTTP: /metrics for Prometheus, /plugins, /healthz. Nobody is asked who they are, so keep it on
+    /// loopback. Default: `listen` in [service], else nowhere.
+    #[arg(long, value_name = "ADDR", conflicts_with = "example")]
+    pub listen: Option<SocketAddr>,
     /// Stop after so many rounds, at least 1. Default: go on until told to stop.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: Option<u32>,
@@ -298,8 +302,12 @@ pub struct RecordArgs {
 /// What to look at.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
-    /// The plugins inside this program: world, version, what they are for.
+    /// The plugins inside this program: world, version, what they are for; or those of a running service: how they
+    /// stand, and why one is not called.
     List {
+        /// The service to ask, as `lagdoctor run --listen` says it, such as http://127.0.0.1:9187.
+        #[arg(long, value_name = "URL")]
+        server: Option<String>,
         /// How to print.
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,

@@ -6,6 +6,7 @@
 
 mod args;
 mod bundled;
+mod client;
 mod commands;
 mod host;
 mod outbox;
@@ -58,7 +59,12 @@ async fn run(cli: Cli, output: &Output) -> miette::Result<ExitCode> {
         Command::Evaluate(args) => commands::evaluate::run(args, output).await,
         Command::Record(args) => commands::record::run(args, output).await,
         Command::Audit { command } => commands::audit::run(command, output).await,
-        Command::Plugin { command: PluginCommand::List { format } } => commands::plugin::list(format, output).await,
+        Command::Plugin { command: PluginCommand::List { server: Some(server), format } } => {
+            commands::plugin::standings(&server, format, output).await
+        }
+        Command::Plugin { command: PluginCommand::List { server: None, format } } => {
+            commands::plugin::list(format, output).await
+        }
         Command::Plugin { command: PluginCommand::Inspect { plugin, format } } => {
             commands::plugin::inspect(&plugin, format, output).await
         }

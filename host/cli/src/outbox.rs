@@ -1,7 +1,7 @@
 //! What has to be told and is not told yet. A notifier whose far side is down the moment an incident opens must not mean
 //! that nobody hears of it, so it is asked again at each diagnosis. Start at [`Outbox::send`].
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use lagdoctor_model::{Diagnosis, Gap, Timestamp};
 use lagdoctor_runtime::{Bound, IncidentEvent};
@@ -53,6 +53,15 @@ impl Outbox {
             let were = if letters.len() == 1 { "was" } else { "were" };
             format!("{} {were} not delivered to {}", counted(letters.len(), "message"), notifier.name())
         })
+    }
+
+    /// How many letters wait for each notifier, by its name.
+    pub fn waiting(&self) -> BTreeMap<String, usize> {
+        let mut waiting = BTreeMap::new();
+        for (notifier, letters) in &self.boxes {
+            *waiting.entry(notifier.name().to_owned()).or_default() += letters.len();
+        }
+        waiting
     }
 
     /// Tells what is to be told, in order, and says who was told and who could not be. Sending again is safe: an event

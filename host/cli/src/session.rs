@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lagdoctor_model::{Gap, GapCause, Millis, Signals, Timestamp, Window};
-use lagdoctor_runtime::{Bound, Host, Network, Transport};
+use lagdoctor_runtime::{Bound, BreakerRules, Host, Network, Transport};
 use lagdoctor_service::config::PluginSection;
 use lagdoctor_service::report::{Envelope, Links};
 use lagdoctor_service::{
@@ -57,6 +57,12 @@ impl Session {
     /// The same over the real network.
     pub async fn live(sources: Sources, files: &[PathBuf], cluster: &str) -> Result<Self> {
         Self::open(sources, files, cluster, Arc::new(Network::new())).await
+    }
+
+    /// The same with a guard in front of each plugin, for what goes on until somebody stops it.
+    #[must_use]
+    pub fn guarded(self, rules: &BreakerRules) -> Self {
+        Self { loaded: self.loaded.guarded(rules), ..self }
     }
 
     /// What reads these sources.

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use lagdoctor_model::{Diagnosis, Signals, Verdict};
+use lagdoctor_runtime::BreakerRules;
 use lagdoctor_service::report;
 use lagdoctor_service::{Options, traced};
 use miette::Result;
@@ -22,6 +23,7 @@ pub async fn run(args: DiagnoseArgs, output: &Output) -> Result<ExitCode> {
     let session = Session::live(sources, &args.plugins, &session::cluster(&args.sources)).await?;
     let mut recorder = recorder(&args, output)?;
     let Some(every) = args.watch else { return once(&args, &session, recorded, &mut recorder, output).await };
+    let session = session.guarded(&BreakerRules::default());
     output::until_stopped(Box::pin(async {
         loop {
             let began = tokio::time::Instant::now();

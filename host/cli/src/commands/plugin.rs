@@ -6,14 +6,35 @@ use std::sync::Arc;
 
 use lagdoctor_runtime::{Limit, Limits, LoadError, Network, Plugin};
 use lagdoctor_service::Sources;
+use lagdoctor_service::report::{Align, table};
 use miette::{IntoDiagnostic, Result, miette};
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::args::Format;
 use crate::bundled::BUNDLED;
+use crate::client;
 use crate::host::host;
 use crate::output::{self, Output};
+
+const COLUMNS: [(&str, Align); 5] = [
+    ("WORLD", Align::Left),
+    ("NAME", Align::Left),
+    ("VERSION", Align::Left),
+    ("SIZE", Align::Right),
+    ("WHAT FOR", Align::Left),
+];
+
+/// The plugins of a running service, and how they stand.
+pub async fn standings(server: &str, format: Format, output: &Output) -> Result<ExitCode> {
+    let report = client::plugins(server).await?;
+    output.say(&match format {
+        Format::Text => report.text(output.style()),
+        Format::Json => report.json(),
+        Format::Markdown => report.markdown(),
+    });
+    Ok(output::exit(output::FINE))
+}
 
 /// The plugins inside this program.
 pub async fn list(format: Format, output: &Output) -> Result<ExitCode> {
@@ -34,16 +55,12 @@ pub async fn list(format: Format, output: &Output) -> Result<ExitCode> {
         Format::Text => {
             let row = |plugin: &Plugin| {
                 let manifest = plugin.manifest();
-                let size = plugin.size() / 1024;
-                format!(
-                    "{:11} {:26} {:8} {size:>5} KiB  {}\n",
-                    plugin.world().to_string(),
-                    manifest.name,
-                    manifest.version,
-                    manifest.summary
-                )
+                let size = format!("{} KiB", plugin.size() / 1024);
+                let (world, name, version) = (plugin.world().to_string(), &manifest.name, &manifest.version);
+                vec![world, name.clone(), version.clone(), size, manifest.summary.clone()]
             };
-            plugins.iter().map(row).collect()
+            let rows: Vec<Vec<String>> = plugins.iter().map(row).collect();
+            table(&COLUMNS, &rows).join("\n")
         }
         Format::Markdown => {
             let row = |plugin: &Plugin| {

@@ -1,13 +1,15 @@
-//! The service in its simplest form: collect, diagnose, tell, and again.
+//! The service in its simplest form: collect, diagnose, tell, and again. A plugin that fails again and again is left alone
+//! for a while; how all stand is on a [`Board`] that can be read over HTTP.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lagdoctor_model::{Gap, GapCause, Timestamp, Window};
+use lagdoctor_model::{Gap, GapCause, Millis, Timestamp, Window};
 use lagdoctor_service::config::EXAMPLE;
 use lagdoctor_service::notify::{Incidents, Rules};
-use lagdoctor_service::report::{self, Envelope};
+use lagdoctor_service::report::{self, Envelope, PluginReport};
 use lagdoctor_service::{Config, Look, Request};
 use lagdoctor_service::{Options, traced};
 use miette::{Result, miette};
@@ -16,6 +18,7 @@ use crate::args::RunArgs;
 use crate::outbox::{Letter, Outbox};
 use crate::output::{self, Output};
 use crate::recorder::{Done, Recorder};
+use crate::serve::service::{Board, Listener};
 use crate::session::{self, Session};
 
 /// Runs the command until it is told to stop.
@@ -33,11 +36,40 @@ pub async fn run(args: RunArgs, output: &Output) -> Result<ExitCode> {
     let config = session::config(file)?;
     let sources = session::configured(&config)?;
     session::readable(&sources, file)?;
-    let session = Session::live(sources, &[], "").await?;
-    output::until_stopped(Box::pin(rounds(&config, &session, args.rounds, output))).await
+    // An address that is taken is found before the plugins are compiled, which takes seconds.
+    let listener = match args.listen.or(config.service.listen) {
+        Some(address) => Some(Listener::bind(address).await?),
+        None => None,
+    };
+    let session = Session::live(sources, &[], "").await?.guarded(&config.quarantine.rules());
+    let board = Arc::new(Board::new(session.loaded.clone(), patience(&config, &session)));
+    if let Some(listener) = listener {
+        let address = listener.address();
+        listener.serve(board.clone());
+        output.note(&format!("answering on http://{address}: /metrics, /plugins, /healthz"));
+        if !address.ip().is_loopback() {
+            output.note("whoever reaches that address can read it: nobody is asked who they are");
+        }
+    }
+    output::until_stopped(Box::pin(rounds(&config, &session, &board, args.rounds, output))).await
 }
 
-async fn rounds(config: &Config, session: &Session, most: Option<u32>, output: &Output) -> Result<ExitCode> {
+/// Longer than anything takes that the service does between two signs of life.
+fn patience(config: &Config, session: &Session) -> Duration {
+    let schedule = &config.schedule;
+    let ms = |time: Millis| Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(0));
+    // One message after the other goes to one notifier after the other.
+    let telling: Duration = session.loaded.plugins.notifiers.iter().map(|notifier| notifier.limits().timeout).sum();
+    ms(schedule.collect) + ms(schedule.deadline) * 3 + telling * 4 + Duration::from_secs(60)
+}
+
+async fn rounds(
+    config: &Config,
+    session: &Session,
+    board: &Board,
+    most: Option<u32>,
+    output: &Output,
+) -> Result<ExitCode> {
     let schedule = &config.schedule;
     let mut collector = session.collector(schedule.window);
     let clusters: Vec<String> = collector.clusters().map(str::to_owned).collect();
@@ -49,6 +81,7 @@ async fn rounds(config: &Config, session: &Session, most: Option<u32>, output: &
     let mut outbox = Outbox::default();
     let mut recorder = Recorder::new(None, Some(config), output);
     let mut has_read = false;
+    let mut left_alone = LeftAlone::default();
     output.note(&format!(
         "watching {}; looking every {}, diagnosing every {}",
         if clusters.is_empty() { "what Prometheus knows of Kafka".to_owned() } else { clusters.join(", ") },
@@ -76,6 +109,7 @@ async fn rounds(config: &Config, session: &Session, most: Option<u32>, output: &
                 let (mut diagnosis, trace) = traced(&signals, &session.loaded.plugins, &options).await;
                 let took = clock.elapsed();
                 let name = cluster.unwrap_or("kafka");
+                board.count(|tally| tally.diagnosed(name, &diagnosis, session::millis(took)));
                 blind.entry(Some(name.to_owned())).or_default().told(now, &diagnosis.gaps, output);
                 let event = incidents.observe(name, &diagnosis);
                 // The record holds what was found, to be found again; people are told one onset for one incident.
@@ -91,8 +125,16 @@ async fn rounds(config: &Config, session: &Session, most: Option<u32>, output: &
                 }
             }
             outbox.send(now, session, output).await;
+            for line in left_alone.fresh(&board.standings()) {
+                output.note(&format!("{now} {line}"));
+            }
         }
         rounds += 1;
+        board.count(|tally| {
+            tally.rounds += 1;
+            tally.open_incidents = incidents.open().count();
+            tally.waiting = outbox.waiting();
+        });
         if most.is_some_and(|most| rounds >= most) {
             let untold: Vec<String> = outbox.untold().collect();
             untold.iter().for_each(|line| output.note(line));
@@ -135,6 +177,32 @@ impl Blind {
     }
 }
 
+/// Who is quarantined. It is said once, when it begins; that a gap is gone says the rest.
+#[derive(Default)]
+struct LeftAlone {
+    /// Since when, for each.
+    known: BTreeMap<String, Option<i64>>,
+}
+
+impl LeftAlone {
+    /// What is new since the last time.
+    fn fresh(&mut self, plugins: &[PluginReport]) -> Vec<String> {
+        let ill = |plugin: &&PluginReport| plugin.reason.is_some();
+        let present: BTreeMap<_, _> =
+            plugins.iter().filter(ill).map(|plugin| (plugin.name.clone(), plugin.since_ms)).collect();
+        let is_new = |plugin: &&PluginReport| self.known.get(&plugin.name) != Some(&plugin.since_ms);
+        let said = |plugin: &PluginReport| {
+            let next = plugin.next_try_ms.and_then(|ms| Timestamp::from_millis(ms).ok());
+            let next = next.map(|next| format!(" and tried again at {next}")).unwrap_or_default();
+            let reason = plugin.reason.as_deref().unwrap_or_default();
+            format!("{}: failed too often, so it is left alone{next}; the last time so: {reason}", plugin.name)
+        };
+        let lines = plugins.iter().filter(ill).filter(is_new).map(said).collect();
+        self.known = present;
+        lines
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,5 +225,39 @@ mod tests {
         check(&[gap("logs", "gone")], &["kafka shop: all right again"]);
         check(&[refused("logs")], &["logs: no right to read"]);
         check(&[], &["logs: all right again"]);
+    }
+
+    #[test]
+    fn a_quarantine_is_said_once_however_long_it_lasts() {
+        let plugin = |since_ms: Option<i64>, next_try_ms: Option<i64>| PluginReport {
+            name: "scorer-shop".into(),
+            world: "scorer".into(),
+            version: "0.1.0".into(),
+            sha256: "ab".into(),
+            state: if since_ms.is_some() { "quarantined" } else { "ready" }.into(),
+            reason: since_ms.map(|_| "it panicked".into()),
+            reason_kind: since_ms.map(|_| "trap".into()),
+            since_ms,
+            next_try_ms,
+            calls: 3,
+            refused: 0,
+            failures: vec![],
+            quarantines: 1,
+            fuel: 0,
+            busy_ms: 0,
+            last_failure: None,
+        };
+        let mut left_alone = LeftAlone::default();
+        let mut check = |since: Option<i64>, next: Option<i64>, expected: &[&str]| {
+            assert_eq!(left_alone.fresh(&[plugin(since, next)]), expected);
+        };
+        check(None, None, &[]);
+        let said = "scorer-shop: failed too often, so it is left alone and tried again at 1970-01-01T00:02:00.000Z; the \
+                    last time so: it panicked";
+        check(Some(0), Some(120_000), &[said]);
+        check(Some(0), Some(120_000), &[]);
+        check(Some(0), Some(360_000), &[]);
+        check(None, None, &[]);
+        check(Some(0), Some(120_000), &[said]);
     }
 }

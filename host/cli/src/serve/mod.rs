@@ -1,3 +1,4 @@
-//! What the program serves over HTTP: for now, simulated endpoints.
+//! What the program serves over HTTP: simulated endpoints, and what a running service tells of itself.
 
+pub mod service;
 pub mod simulated;
