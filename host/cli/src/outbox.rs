@@ -25,20 +25,29 @@ pub struct Letter {
     pub envelope: Envelope,
 }
 
-/// Letters for each notifier, oldest first.
+/// Letters for each notifier.
 #[derive(Default)]
 pub struct Outbox {
-    boxes: Vec<(Bound, VecDeque<Letter>)>,
+    trays: Vec<Tray>,
+}
+
+struct Tray {
+    notifier: Bound,
+    /// Oldest first.
+    letters: VecDeque<Letter>,
+    /// What was said last about why they are still here; it is said again only when it changes.
+    said: String,
 }
 
 impl Outbox {
     /// Adds a letter for every notifier.
     pub fn put(&mut self, letter: Letter, session: &Session) {
-        if self.boxes.is_empty() {
-            let notifiers = session.loaded.plugins.notifiers.iter();
-            self.boxes = notifiers.map(|notifier| (notifier.clone(), VecDeque::new())).collect();
+        if self.trays.is_empty() {
+            let notifiers = session.loaded.plugins.notifiers.iter().cloned();
+            let empty = |notifier| Tray { notifier, letters: VecDeque::new(), said: String::new() };
+            self.trays = notifiers.map(empty).collect();
         }
-        for (_, letters) in &mut self.boxes {
+        for Tray { letters, .. } in &mut self.trays {
             letters.push_back(letter.clone());
             if letters.len() > MOST {
                 letters.pop_front();
@@ -58,7 +67,7 @@ impl Outbox {
     /// How many letters wait for each notifier, by its name.
     pub fn waiting(&self) -> BTreeMap<String, usize> {
         let mut waiting = BTreeMap::new();
-        for (notifier, letters) in &self.boxes {
+        for Tray { notifier, letters, .. } in &self.trays {
             *waiting.entry(notifier.name().to_owned()).or_default() += letters.len();
         }
         waiting
@@ -67,7 +76,7 @@ impl Outbox {
     /// Tells what is to be told, in order, and says who was told and who could not be. Sending again is safe: an event
     /// carries its idempotency key.
     pub async fn send(&mut self, now: Timestamp, session: &Session, output: &Output) {
-        for (notifier, letters) in &mut self.boxes {
+        for Tray { notifier, letters, said } in &mut self.trays {
             while let Some(letter) = letters.front() {
                 let Letter { event, diagnosis, envelope } = letter;
                 let only = std::slice::from_ref(notifier);
@@ -81,20 +90,22 @@ impl Outbox {
                     ));
                 }
                 if !told.gaps.is_empty() {
-                    for Gap { source, statement, .. } in &told.gaps {
+                    let each = told.gaps.iter().map(|gap| {
                         // The plugin gave this call up, and not what it was to say.
-                        let job = format!(
-                            "plugin `{source}` gave up telling that `{}` is {}: ",
-                            event.incident,
-                            event.phase.as_str()
-                        );
-                        let why = statement.strip_prefix(&job).unwrap_or(statement);
-                        output.note(&format!(
-                            "{now} could not tell {source}: {why}; will try again with the next diagnosis"
-                        ));
+                        let Gap { source, statement, .. } = gap;
+                        let (incident, phase) = (&event.incident, event.phase.as_str());
+                        let job = format!("plugin `{source}` gave up telling that `{incident}` is {phase}: ");
+                        format!("could not tell {source}: {}", statement.strip_prefix(&job).unwrap_or(statement))
+                    });
+                    let why = each.collect::<Vec<_>>().join("; ");
+                    if *said != why {
+                        let waiting = counted(letters.len(), "message");
+                        output.note(&format!("{now} {why}; {waiting} kept, and sent with the next diagnosis"));
+                        *said = why;
                     }
                     break;
                 }
+                said.clear();
                 letters.pop_front();
             }
         }
