@@ -57,8 +57,8 @@ impl Outbox {
 
     /// What nobody has been told: how many messages, and through which notifier.
     pub fn untold(&self) -> impl Iterator<Item = String> {
-        let waiting = self.boxes.iter().filter(|(_, letters)| !letters.is_empty());
-        waiting.map(|(notifier, letters)| {
+        let waiting = self.trays.iter().filter(|tray| !tray.letters.is_empty());
+        waiting.map(|Tray { notifier, letters, .. }| {
             let were = if letters.len() == 1 { "was" } else { "were" };
             format!("{} {were} not delivered to {}", counted(letters.len(), "message"), notifier.name())
         })
