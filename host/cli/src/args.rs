@@ -227,7 +227,7 @@ pub struct RunArgs {
     #[arg(long, conflicts_with = "config")]
     pub example: bool,
     /// Answer here over HTTP: /metrics for Prometheus, /plugins, /healthz. Nobody is asked who they are, so keep it on
-    /// loopback. Default: `listen` in [service], else nowhere.
+    /// loopback. Default: `listen` in `[service]`, else nowhere.
     #[arg(long, value_name = "ADDR", conflicts_with = "example")]
     pub listen: Option<SocketAddr>,
     /// Stop after so many rounds, at least 1. Default: go on until told to stop.

@@ -3,9 +3,10 @@
 
 mod common;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use common::{Dead, loaded_with};
+use common::{Dead, loaded_with, try_loaded_with};
 use lagdoctor_model::{GapCause, Millis, Signals, Timestamp, Topology, Verdict, Window};
 use lagdoctor_runtime::{BoxFuture, HttpRequest, HttpResponse, IncidentEvent, Phase, Transport, TransportError};
 use lagdoctor_service::config::PluginSection;
@@ -116,10 +117,7 @@ async fn a_secret_that_nobody_defined_is_refused_before_it_is_needed() {
     let text = "[[plugin]]\nname = \"notifier-webhook\"\nconfig = { url = \"https://hooks.example\", secret = \"hook-key-1\" }\n";
     let config = lagdoctor_service::Config::parse(Path::new("shop/lagdoctor.toml"), text).unwrap();
     let sources = Sources::from_config(&config).unwrap();
-    let host = Host::new(HostOptions::new(Arc::new(Dead))).unwrap();
-    let found = bundled();
-    let components: Vec<_> = found.iter().map(|(name, wasm)| Bundled { name, wasm }).collect();
-    let refusal = plugins::load(&host, &sources, &components).await.unwrap_err().to_string();
+    let refusal = try_loaded_with(&sources, Arc::new(Dead)).await.unwrap_err().to_string();
     assert_eq!(
         refusal,
         "shop/lagdoctor.toml: plugin `notifier-webhook` uses the secret `hook-key-1`, which [secrets] does not have; add \

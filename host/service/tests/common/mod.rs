@@ -40,10 +40,14 @@ impl Transport for Dead {
 }
 
 pub async fn loaded_with(sources: &Sources, transport: Arc<dyn Transport>) -> Loaded {
+    try_loaded_with(sources, transport).await.unwrap()
+}
+
+pub async fn try_loaded_with(sources: &Sources, transport: Arc<dyn Transport>) -> Result<Loaded, plugins::PluginError> {
     let host = Host::new(HostOptions::new(transport)).unwrap();
     let found = bundled();
     let components: Vec<_> = found.iter().map(|(name, wasm)| Bundled { name, wasm }).collect();
-    plugins::load(&host, sources, &components).await.unwrap()
+    plugins::load(&host, sources, &components).await
 }
 
 /// So many minutes after noon.
