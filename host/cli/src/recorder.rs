@@ -113,7 +113,7 @@ fn append(
     let links = &session.links();
     let entry =
         Entry { at, took, cluster, signals, options, links, collectors, plugins, readings, diagnosis, trace, build };
-    let draft = Draft::new(&entry, &session.sources.secrets.values())?;
+    let draft = Draft::new(&entry, &session.sources.secrets.all())?;
     let component = |sha256: Digest| component(session, sha256);
     Ok(audit.append(&draft, &component)?.notes)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lagdoctor_model::{Gap, GapCause, Millis, Signals, Timestamp, Window};
-use lagdoctor_runtime::{Bound, BreakerRules, Host, Network, Transport};
+use lagdoctor_runtime::{Bound, BreakerRules, Host, Transport};
 use lagdoctor_service::config::PluginSection;
 use lagdoctor_service::report::{Envelope, Links};
 use lagdoctor_service::{
@@ -56,7 +56,8 @@ impl Session {
 
     /// The same over the real network.
     pub async fn live(sources: Sources, files: &[PathBuf], cluster: &str) -> Result<Self> {
-        Self::open(sources, files, cluster, Arc::new(Network::new())).await
+        let network = sources.network().map_err(wrong)?;
+        Self::open(sources, files, cluster, Arc::new(network)).await
     }
 
     /// The same with a guard in front of each plugin, for what goes on until somebody stops it.
@@ -95,7 +96,7 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Loads and binds the collectors that `sources` name, over the real network.
     pub async fn live(sources: &'a Sources) -> Result<Self> {
-        let host = host(Arc::new(Network::new()), sources)?;
+        let host = host(Arc::new(sources.network().map_err(wrong)?), sources)?;
         let collectors = plugins::collectors(&host, sources, &bundled()).await.into_diagnostic()?;
         Ok(Self { sources, collectors })
     }
@@ -208,6 +209,7 @@ fn wrong(error: ConfigError) -> miette::Report {
         ConfigError::Topology { .. } => {
             "an edge points from what waits to what it waits for; `lagdoctor run --example` ends with a topology"
         }
+        ConfigError::Tls { .. } => "correct the files that [[tls]] names; `lagdoctor run --example` shows the section",
         ConfigError::Secret { .. } => "set it for this process, or change where [secrets] looks for it",
         ConfigError::Flag { .. } => "`--help` says what each flag takes",
         ConfigError::Field { .. } | ConfigError::Conflict { .. } => {

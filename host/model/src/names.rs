@@ -20,9 +20,16 @@ pub struct InvalidName {
 impl InvalidName {
     fn new(what: &'static str, text: &str, why: &'static str) -> Self {
         // A name may come from a hostile source, and an error is printed: shorten it and blank what a terminal obeys.
-        let text = text.chars().take(80).map(|c| if c.is_control() { '?' } else { c }).collect();
+        let text = text.chars().take(80).map(|c| if is_obeyed(c) { '?' } else { c }).collect();
         Self { what, text, why }
     }
+}
+
+/// Whether a terminal or a browser would obey this character instead of showing it: control characters, and those that
+/// turn the direction of writing or end a line.
+fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 fn check(what: &'static str, text: &str) -> Result<(), InvalidName> {
@@ -32,7 +39,7 @@ fn check(what: &'static str, text: &str) -> Result<(), InvalidName> {
     if text.len() > MAX_BYTES {
         return Err(InvalidName::new(what, text, "it is longer than 256 bytes"));
     }
-    if text.chars().any(char::is_control) {
+    if text.chars().any(is_obeyed) {
         return Err(InvalidName::new(what, text, "it holds a control character"));
     }
     Ok(())

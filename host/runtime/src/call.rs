@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lagdoctor_model::{Finding, Millis, Ranking, Symptom, Timestamp};
+use lagdoctor_model::{Finding, Gap, GapCause, Millis, Ranking, Symptom, Timestamp};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio::time::error::Elapsed;
@@ -23,7 +23,7 @@ use crate::limits::Limits;
 use crate::load::Prepared;
 use crate::manifest::World;
 use crate::plugin::Bound;
-use crate::store::{DeadlineExceeded, Denied, State};
+use crate::store::{DeadlineExceeded, Denied, HostCallsExhausted, State};
 use crate::text::clean;
 
 /// A store for one job, and what it takes to say how the job went.
@@ -62,13 +62,16 @@ impl<'a> Call<'a> {
         Ok(Self { store, time_left, plugin, limits, job, watch: None, _slot: slot })
     }
 
-    /// What the job gave, or how it failed.
+    /// What the job gave, and what it was refused meanwhile; or how it failed.
     pub(crate) fn settle<T>(
         mut self,
         outcome: Result<wasmtime::Result<Result<T, types::PluginError>>, Elapsed>,
-    ) -> Result<T, CallError> {
+    ) -> Result<(T, Vec<String>), CallError> {
         let (kind, statement) = match outcome {
-            Ok(Ok(Ok(answer))) => return Ok(answer),
+            Ok(Ok(Ok(answer))) => {
+                let denied = self.store.data().session.iter().flat_map(Session::denied).map(str::to_owned).collect();
+                return Ok((answer, denied));
+            }
             Ok(Ok(Err(error))) => self.said(&error),
             Ok(Err(error)) => self.broke(&error),
             Err(_) => (FailureKind::Deadline, self.late()),
@@ -80,6 +83,7 @@ impl<'a> Call<'a> {
     pub(crate) fn is_stopped_by(&self, error: &wasmtime::Error) -> bool {
         error.is::<Trap>()
             || error.is::<DeadlineExceeded>()
+            || error.is::<HostCallsExhausted>()
             || error.is::<wasmtime::PoolConcurrencyLimitError>()
             || self.store.data().limiter.denied.is_some()
             || too_many(error).is_some()
@@ -123,8 +127,27 @@ impl<'a> Call<'a> {
         if error.is::<DeadlineExceeded>() || trap == Some(Trap::Interrupt) {
             return (FailureKind::Deadline, self.late());
         }
+        if error.is::<HostCallsExhausted>() {
+            let (calls, bytes) = (limits.host_calls, limits.host_call_bytes);
+            return (
+                FailureKind::Fuel,
+                format!(
+                    "plugin `{plugin}` used up its {calls} calls of the host, or their {bytes} bytes, {job}; raise `host_calls` or `host_call_mib`, or report it to the plugin's author"
+                ),
+            );
+        }
         if error.is::<wasmtime::PoolConcurrencyLimitError>() {
             return (FailureKind::Busy, busy(plugin, job, limits));
+        }
+        // Wasmtime has no type for this one.
+        if error.root_cause().to_string().contains("handle limit exceeded") {
+            let handles = limits.handles;
+            return (
+                FailureKind::Memory,
+                format!(
+                    "plugin `{plugin}` wanted more than its {handles} handles {job}; raise `handles`, or report it to the plugin's author"
+                ),
+            );
         }
         if let Some(denied) = self.store.data().limiter.denied {
             let (most, of, key) = match denied {
@@ -235,9 +258,11 @@ impl Bound {
         let job = format!("scoring {} series of {} nodes", shown.series_count(), shown.node_count());
         let mut call = self.open(&job, shown_now(&shown), watch).await?;
         let wit = shown.wit.clone();
-        let given = job!(self, call, Scorer, |guest, store| guest.lagdoctor_plugin_scoring().call_score(store, &wit));
+        let (given, _) =
+            job!(self, call, Scorer, |guest, store| guest.lagdoctor_plugin_scoring().call_score(store, &wit));
         let mut reader = self.reader();
         reader.classes = Some(&self.plugin.manifest().classes);
+        reader.signals = Some(&self.plugin.manifest().signals);
         let findings = findings::findings(&mut reader, &shown, given);
         shown.note(reader.gaps());
         findings.map_err(|broken| self.broke_contract(&job, &broken))
@@ -260,7 +285,7 @@ impl Bound {
         };
         let mut call = self.open(&job, shown_now(&shown), watch).await?;
         let wit = shown.wit.clone();
-        let given = job!(self, call, Ranker, |guest, store| {
+        let (given, _) = job!(self, call, Ranker, |guest, store| {
             guest.lagdoctor_plugin_ranking().call_rank(store, &wit, &given_findings, &given_symptom)
         });
         let mut reader = self.reader();
@@ -281,7 +306,7 @@ impl Bound {
         let job = format!("forecasting {} series over {horizon}", given_targets.len());
         let mut call = self.open(&job, shown_now(&shown), watch).await?;
         let wit = shown.wit.clone();
-        let given = job!(self, call, Forecaster, |guest, store| {
+        let (given, _) = job!(self, call, Forecaster, |guest, store| {
             guest.lagdoctor_plugin_forecasting().call_forecast(store, &wit, &given_targets, horizon.as_millis())
         });
         let mut reader = self.reader();
@@ -299,12 +324,21 @@ impl Bound {
         let job = format!("collecting from {} to {}", query.start, query.end);
         let mut call = self.open(&job, now, watch).await?;
         let wit = collected::query(query);
-        let given =
+        let (given, denied) =
             job!(self, call, Collector, |guest, store| guest.lagdoctor_plugin_collecting().call_collect(store, &wit));
         let mut reader = self.reader();
+        reader.latest = Some(query.end + query.step);
         let page = collected::page(&mut reader, &self.inner.grants, given);
         let mut page = page.map_err(|broken| self.broke_contract(&job, &broken))?;
         page.gaps.extend(reader.gaps());
+        // A plugin that goes on without what it was refused need not say so; the host does.
+        let refused = |what: String| Gap {
+            source: self.name().to_owned(),
+            cause: GapCause::NotGranted,
+            node: None,
+            statement: format!("plugin `{}` was refused {job}: {what}", self.name()),
+        };
+        page.gaps.extend(denied.into_iter().map(refused));
         Ok(page)
     }
 
@@ -346,9 +380,12 @@ impl Bound {
         let job = format!("telling that `{}` is {}", clean(&event.incident, 80), event.phase.as_str());
         let mut call = self.open(&job, now, watch).await?;
         let (event, renderings) = (forecast::event(event), forecast::renderings(renderings));
-        let given = job!(self, call, Notifier, |guest, store| {
+        let (given, denied) = job!(self, call, Notifier, |guest, store| {
             guest.lagdoctor_plugin_notifying().call_notify(store, &event, diagnosis_json, &renderings)
         });
+        for what in denied {
+            tracing::warn!(plugin = self.name(), "was refused {job}: {what}");
+        }
         Ok(forecast::receipts(&mut self.reader(), given))
     }
 
@@ -360,6 +397,7 @@ impl Bound {
             inner.grants.clone(),
             inner.secrets.clone(),
             shared.transport.clone(),
+            inner.common.clone(),
             &inner.limits,
         );
         let state = State::new(&inner.name, &inner.limits, now, Some(session)).sharing(inner.log_rate.clone());

@@ -58,7 +58,7 @@ impl GrantKind {
 }
 
 fn is_word(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 256 && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+    !text.is_empty() && text.len() <= 256 && !text.chars().any(|c| crate::text::is_obeyed(c) || c.is_whitespace())
 }
 
 impl fmt::Display for GrantKind {
@@ -89,15 +89,15 @@ impl SignalPattern {
 /// A rule that is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{rule}` is no grant: {reason}; write `KIND VALUE [private] [methods=PUT,DELETE]`, such as `http https://prometheus.example:9090 private`"
+    "`{rule}` is no grant: {reason}; write `KIND VALUE [private] [methods=PUT,DELETE] [for=URL]`, such as `http https://prometheus.example:9090 private` or `secret token for=https://api.example`"
 )]
 pub struct InvalidGrant {
     rule: String,
     reason: String,
 }
 
-/// What an operator allows. As text, in a configuration file: `KIND VALUE`, then `private` and `methods=A,B` where
-/// wanted.
+/// What an operator allows. As text, in a configuration file: `KIND VALUE`, then `private`, `methods=A,B` and
+/// `for=SCHEME://HOST[:PORT]` where wanted.
 ///
 /// ```
 /// # use lagdoctor_runtime::GrantRule;
@@ -112,6 +112,7 @@ pub struct GrantRule {
     pattern: String,
     private: bool,
     methods: Vec<String>,
+    hosts: Vec<String>,
 }
 
 impl GrantRule {
@@ -123,7 +124,7 @@ impl GrantRule {
     pub fn new(kind: GrantKind, pattern: impl Into<String>) -> Result<Self, InvalidGrant> {
         let pattern = pattern.into();
         match kind.check_pattern(&pattern) {
-            Ok(()) => Ok(Self { kind, pattern, private: false, methods: vec![] }),
+            Ok(()) => Ok(Self { kind, pattern, private: false, methods: vec![], hosts: vec![] }),
             Err(reason) => Err(InvalidGrant { rule: crate::text::clean(&format!("{kind} {pattern}"), 200), reason }),
         }
     }
@@ -160,6 +161,21 @@ impl GrantRule {
             let reason = "methods are upper-case words of an `http` grant, and never CONNECT".to_owned();
             Err(InvalidGrant { rule: self.to_string(), reason })
         }
+    }
+
+    /// Lets a secret go to hosts of these patterns and nowhere else. A secret without any goes to the hosts that the
+    /// operator wrote into the plugin's configuration, else to the one host that the plugin is granted.
+    ///
+    /// # Errors
+    /// When a pattern has the wrong form, or the rule is not about a secret.
+    pub fn for_hosts(mut self, hosts: impl IntoIterator<Item = String>) -> Result<Self, InvalidGrant> {
+        self.hosts = hosts.into_iter().collect();
+        let wrong = match self.hosts.iter().find_map(|host| HttpPattern::parse(host).err()) {
+            Some(why) => format!("`for=` must name a host: {why}"),
+            None if self.kind != GrantKind::Secret => "`for=` is about secrets".to_owned(),
+            None => return Ok(self),
+        };
+        Err(InvalidGrant { rule: crate::text::clean(&self.to_string(), 200), reason: wrong })
     }
 
     /// What follows from a plugin's own configuration: the hosts of the URLs, and the names of the secrets, that the
@@ -217,6 +233,9 @@ impl fmt::Display for GrantRule {
         if !self.methods.is_empty() {
             write!(f, " methods={}", self.methods.join(","))?;
         }
+        if !self.hosts.is_empty() {
+            write!(f, " for={}", self.hosts.join(","))?;
+        }
         Ok(())
     }
 }
@@ -230,10 +249,12 @@ impl std::str::FromStr for GrantRule {
         let kind = kind.ok_or_else(|| invalid("it starts with neither `http`, `secret` nor `signals`"))?;
         let mut rule = GrantRule::new(kind, words.next().ok_or_else(|| invalid("nothing is named"))?)?;
         for word in words {
-            rule = match word.strip_prefix("methods=") {
-                Some(methods) => rule.with_methods(methods.split(',').map(str::to_owned))?,
+            let list = |words: &str| words.split(',').map(str::to_owned).collect::<Vec<_>>();
+            rule = match word.split_once('=') {
+                Some(("methods", methods)) => rule.with_methods(list(methods))?,
+                Some(("for", hosts)) => rule.for_hosts(list(hosts))?,
                 None if word == "private" => rule.private()?,
-                None => return Err(invalid("it ends with a word that is neither `private` nor `methods=`")),
+                _ => return Err(invalid("it ends with a word that is neither `private`, `methods=` nor `for=`")),
             };
         }
         Ok(rule)
@@ -270,12 +291,23 @@ struct HttpRule {
     methods: Vec<String>,
 }
 
+/// Where a secret may go.
+#[derive(Clone, Debug)]
+struct SecretRule {
+    /// How far the URL may go that a `secret-url` holds.
+    reach: Reach,
+    /// Hosts that the operator names for it; empty for those that follow from the rest.
+    hosts: Vec<HttpPattern>,
+}
+
 /// What a plugin has: what it asks for and the operator allows.
 #[derive(Clone, Debug, Default)]
 pub struct Grants {
     http_asks: Vec<HttpPattern>,
     http_rules: Vec<HttpRule>,
-    secrets: BTreeMap<String, Reach>,
+    secrets: BTreeMap<String, SecretRule>,
+    /// The hosts that the operator wrote into the configuration, as far as the plugin asks for them and has them.
+    config_hosts: Vec<HttpPattern>,
     signal_asks: Vec<String>,
     signal_rules: Vec<String>,
     denied: Vec<Ask>,
@@ -307,6 +339,9 @@ impl Grants {
                             if field.is_some() { HttpPattern::of_url(value) } else { HttpPattern::parse(value) };
                         let pattern = pattern.map_err(|why| wrong(format!("must hold an http or https URL: {why}")))?;
                         let covered = grants.http_rules.iter().any(|rule| rule.pattern.overlaps(&pattern));
+                        if field.is_some() && covered {
+                            grants.config_hosts.push(pattern.clone());
+                        }
                         grants.http_asks.push(pattern);
                         covered
                     }
@@ -315,8 +350,12 @@ impl Grants {
                             .check_pattern(value)
                             .map_err(|why| wrong(format!("must name a secret: {why}")))?;
                         let rules = of_kind(GrantKind::Secret).filter(|rule| rule.pattern == value);
-                        let best = rules.map(reach).max();
-                        grants.secrets.extend(best.map(|reach| (value.to_owned(), reach)));
+                        let rules: Vec<&GrantRule> = rules.collect();
+                        let best = rules.iter().map(|rule| reach(rule)).max();
+                        let hosts = rules.iter().flat_map(|rule| &rule.hosts);
+                        let hosts = hosts.filter_map(|host| HttpPattern::parse(host).ok()).collect();
+                        let rule = best.map(|reach| (value.to_owned(), SecretRule { reach, hosts }));
+                        grants.secrets.extend(rule);
                         best.is_some()
                     }
                     GrantKind::Signals => {
@@ -345,7 +384,30 @@ impl Grants {
 
     /// Whether it may use this secret; how far the URL may go that a `secret-url` holds.
     pub fn secret(&self, name: &str) -> Option<Reach> {
-        self.secrets.get(name).copied()
+        self.secrets.get(name).map(|rule| rule.reach)
+    }
+
+    /// Whether this secret may go to this URL: to the hosts that its grant names; without any, to those that the
+    /// operator wrote into the configuration; without any, to the one host that the plugin is granted. A plugin that
+    /// may reach two hosts must not hand the credentials of one to the other.
+    pub fn secret_may_go(&self, name: &str, url: &url::Url) -> bool {
+        let Some(rule) = self.secrets.get(name) else { return false };
+        if !rule.hosts.is_empty() {
+            return rule.hosts.iter().any(|host| host.covers(url));
+        }
+        if !self.config_hosts.is_empty() {
+            return self.config_hosts.iter().any(|host| host.covers(url));
+        }
+        match &self.http_rules[..] {
+            [only] => only.pattern.names_one_host() && only.pattern.covers(url),
+            _ => false,
+        }
+    }
+
+    /// Whether the grant of this secret names hosts and this URL's is none of them: what a `secret-url` must fit.
+    pub(crate) fn secret_is_tied_elsewhere(&self, name: &str, url: &url::Url) -> bool {
+        let hosts = self.secrets.get(name).map_or(&[][..], |rule| &rule.hosts);
+        !hosts.is_empty() && !hosts.iter().any(|host| host.covers(url))
     }
 
     /// The secrets that it may use.

@@ -39,8 +39,9 @@ pub use convert::raw::{
     Attributes, CollectQuery, CollectedPage, RawEdge, RawEvent, RawLog, RawNode, RawSeries, Temporality,
 };
 pub use egress::{
-    AddressClass, BoxFuture, HttpPattern, HttpRequest, HttpResponse, InvalidSecret, Network, NoSecrets, Reach,
-    Scrubber, Secret, Secrets, Transport, TransportError, canonical,
+    AddressClass, BoxFuture, HttpPattern, HttpRequest, HttpResponse, Identity, InvalidSecret, Network, NoSecrets,
+    Reach, Resolver, Scrubber, Secret, Secrets, SystemResolver, TlsError, TlsTarget, Transport, TransportError,
+    canonical,
 };
 pub use engine::{Host, HostOptions};
 pub use error::{BindError, CallError, ErrorCode, FailureKind, HostError, LoadError};

@@ -44,6 +44,13 @@ pub struct Limits {
     pub hostcall_fuel: usize,
     /// Bytes of the configuration that the guest is given, as JSON. Default: 256 KiB.
     pub config_bytes: usize,
+    /// Calls of the host's functions: log, clock and HTTP together. Fuel does not count what the host does for a guest.
+    /// Default: 1,000,000.
+    pub host_calls: usize,
+    /// Bytes that all calls of the host's functions together may carry. Default: 1 GiB.
+    pub host_call_bytes: usize,
+    /// Handles of resources that a component makes for itself. Default: 10,000.
+    pub handles: usize,
     /// Items of one answer: findings, causes, forecasts, series, log lines, events, nodes, edges and receipts, each
     /// kind counted alone; what is beyond is left out and named. Default: 20,000.
     pub output_items: usize,
@@ -63,6 +70,9 @@ pub struct Limits {
     pub log_lines_per_minute: u32,
     /// HTTP requests. Default: 256.
     pub http_requests: usize,
+    /// HTTP requests of all calls of one plugin that are under way at one moment; a further one waits within its own
+    /// time. Default: 8.
+    pub http_concurrency: usize,
     /// Bytes of the body of one HTTP request. Default: 1 MiB.
     pub http_request_bytes: usize,
     /// Bytes of the body of one HTTP response. Default: 16 MiB.
@@ -85,6 +95,9 @@ impl Default for Limits {
             timeout: Duration::from_secs(30),
             hostcall_fuel: 64 << 20,
             config_bytes: 256 << 10,
+            host_calls: 1_000_000,
+            host_call_bytes: 1 << 30,
+            handles: 10_000,
             output_items: 20_000,
             output_values: 2_000_000,
             output_text_bytes: 4096,
@@ -93,6 +106,7 @@ impl Default for Limits {
             log_bytes: 16 << 10,
             log_lines_per_minute: 600,
             http_requests: 256,
+            http_concurrency: 8,
             http_request_bytes: 1 << 20,
             http_body_bytes: 16 << 20,
             http_total_bytes: 64 << 20,

@@ -1,6 +1,8 @@
 //! From bytes to a plugin: is it a component, which job does it have, does it want only what a plugin may have, and what
 //! does it say of itself? Start at [`Host::load`].
 
+mod unfold;
+
 use std::sync::{Arc, PoisonError, Weak};
 
 use lagdoctor_model::Timestamp;
@@ -120,7 +122,7 @@ impl Host {
             let reason = clean(&format!("{error:#}"), 600);
             return Err(LoadError::Types { source_name: source.to_owned(), world, reason });
         }
-        call.settle(outcome.map(|answer| answer.map(Ok))).map(claim).map_err(failed)
+        call.settle(outcome.map(|answer| answer.map(Ok))).map(|(given, _)| claim(given)).map_err(failed)
     }
 }
 
@@ -165,6 +167,7 @@ struct Compiled {
 /// cases.
 fn prepare(shared: &Shared, source: &str, wasm: &[u8], sha256: [u8; 32]) -> Result<Compiled, LoadError> {
     let source_name = source.to_owned();
+    unfold::check(wasm).map_err(|reason| LoadError::Compile { source_name: source_name.clone(), reason })?;
     let cache = shared.cache.as_ref().map(|cache| (cache, cache::Key::new(sha256, &shared.engine)));
     let kept = cache.as_ref().and_then(|(cache, key)| cache.load(&shared.engine, key, source));
     let from_cache = kept.is_some();

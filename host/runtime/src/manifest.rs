@@ -1,11 +1,14 @@
 //! What does a plugin say of itself, and is it well-formed? [`Manifest`] is what `describe` gave, checked.
 
+mod schema;
+
 use std::fmt;
 
 use serde_json::Value;
 
+use crate::egress::HttpPattern;
 use crate::grants::{GrantKind, SignalPattern};
-use crate::text::clean;
+use crate::text::{clean, is_obeyed};
 
 /// The job of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,7 +131,7 @@ impl Claim {
             if list.len() > MAX_LIST {
                 return Err(format!("{field} has {} entries, at most {MAX_LIST} are allowed", list.len()));
             }
-            let bad = |word: &&String| word.is_empty() || word.len() > MAX_WORD || word.chars().any(char::is_control);
+            let bad = |word: &&String| word.is_empty() || word.len() > MAX_WORD || word.chars().any(is_obeyed);
             if let Some(word) = list.iter().find(bad) {
                 return Err(format!("{field} holds `{}`, which is no word of the vocabulary", shown(word)));
             }
@@ -149,6 +152,11 @@ impl Claim {
             if let Err(why) = kind.check_ask(&value) {
                 return Err(format!("it asks for {kind} `{}`: {why}", shown(&value)));
             }
+            // A host is shown as it is compared, so that one that only looks like another is seen for what it is.
+            let value = match HttpPattern::parse(&value) {
+                Ok(pattern) if kind == GrantKind::Http => pattern.to_string(),
+                _ => value,
+            };
             grants.push(Ask { kind, value, reason: clean(&reason, MAX_SENTENCE) });
         }
         let config_schema = schema(&self.config_schema)?;
@@ -176,8 +184,9 @@ fn schema(text: &str) -> Result<Value, String> {
 /// The validator of a schema. It never fetches: a `$ref` to another document is an error. Patterns run in linear time,
 /// because the schema is a stranger's.
 pub(crate) fn compile(schema: &Value) -> Result<jsonschema::Validator, String> {
+    schema::check(schema)?;
     jsonschema::options()
-        .with_pattern_options(jsonschema::PatternOptions::regex())
+        .with_pattern_options(jsonschema::PatternOptions::regex().size_limit(schema::MAX_PATTERN_COMPILED))
         .offline()
         .build(schema)
         .map_err(|error| format!("config-schema is no JSON Schema: {}", clean(&error.to_string(), 300)))
@@ -255,8 +264,8 @@ mod tests {
             ("{", "no JSON"),
             ("[]", "no JSON object"),
             (r#"{"type": "objekt"}"#, "no JSON Schema"),
-            (r#"{"$ref": "https://example.com/schema.json"}"#, "no JSON Schema"),
-            (r#"{"$ref": "file:///etc/passwd"}"#, "no JSON Schema"),
+            (r#"{"$ref": "https://example.com/schema.json"}"#, "no place in it"),
+            (r#"{"$ref": "file:///etc/passwd"}"#, "no place in it"),
             (r#"{"properties": {"a": {"pattern": "("}}}"#, "no JSON Schema"),
         ] {
             let said = check(|claim| claim.config_schema = schema.into());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::egress::Secrets;
+use crate::egress::veil::Common;
 use crate::engine::Shared;
 use crate::error::BindError;
 use crate::grants::{GrantRule, Grants};
@@ -66,6 +67,7 @@ pub(crate) struct Inner {
     pub(crate) secrets: Arc<dyn Secrets>,
     pub(crate) limits: Limits,
     pub(crate) log_rate: Arc<LogRate>,
+    pub(crate) common: Arc<Common>,
 }
 
 impl Plugin {
@@ -130,7 +132,8 @@ impl Plugin {
             return Err(BindError::ConfigSize { plugin: name, bytes: config.len(), most: limits.config_bytes });
         }
         let log_rate = Arc::new(LogRate::new(limits.log_lines_per_minute));
-        let inner = Inner { name, config, rules, grants: Arc::new(grants), secrets, limits, log_rate };
+        let common = Arc::new(Common::new(&limits));
+        let inner = Inner { name, config, rules, grants: Arc::new(grants), secrets, limits, log_rate, common };
         Ok(Bound { plugin: self.clone(), inner: Arc::new(inner), guard: None })
     }
 

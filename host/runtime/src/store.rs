@@ -20,6 +20,8 @@ pub(crate) struct State {
     /// Missing while a plugin describes itself: then it reaches nothing.
     pub(crate) session: Option<Session>,
     ticks_left: u128,
+    calls_left: usize,
+    bytes_left: usize,
     redactor: Option<Redactor>,
 }
 
@@ -27,6 +29,11 @@ pub(crate) struct State {
 #[derive(Debug, thiserror::Error)]
 #[error("the guest kept the processor beyond its deadline")]
 pub(crate) struct DeadlineExceeded;
+
+/// The guest asked the host for more than it may. What the host does for a guest takes no fuel, so it is counted here.
+#[derive(Debug, thiserror::Error)]
+#[error("the guest used up what it may ask of the host")]
+pub(crate) struct HostCallsExhausted;
 
 impl State {
     pub(crate) fn new(plugin: &str, limits: &Limits, now: Timestamp, session: Option<Session>) -> Self {
@@ -38,6 +45,8 @@ impl State {
             session,
             // One tick on top, because the first one may come at once.
             ticks_left: limits.timeout.as_millis() / TICK.as_millis() + 1,
+            calls_left: limits.host_calls,
+            bytes_left: limits.host_call_bytes,
             redactor: None,
         }
     }
@@ -46,6 +55,17 @@ impl State {
     pub(crate) fn sharing(mut self, rate: Arc<LogRate>) -> Self {
         self.log.rate = Some(rate);
         self
+    }
+
+    /// Counts one call of a function of the host that carried so many bytes.
+    fn charge(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        match (self.calls_left.checked_sub(1), self.bytes_left.checked_sub(bytes)) {
+            (Some(calls), Some(bytes)) => {
+                (self.calls_left, self.bytes_left) = (calls, bytes);
+                Ok(())
+            }
+            _ => Err(HostCallsExhausted.into()),
+        }
     }
 
     /// What the guest says in its own words, as it may be shown.
@@ -60,6 +80,7 @@ impl State {
         let mut store = Store::try_new(engine, self)?;
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(limits.hostcall_fuel);
+        store.set_max_component_handles(limits.handles);
         store.set_fuel(limits.fuel)?;
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut context| {
@@ -199,6 +220,7 @@ impl types::Host for State {}
 
 impl log::Host for State {
     fn write(&mut self, severity: u8, message: String) -> wasmtime::Result<()> {
+        self.charge(message.len())?;
         if let Some(line) = self.log.admit(&message) {
             let line = self.redact(&line);
             let plugin = &self.plugin;
@@ -215,12 +237,15 @@ impl log::Host for State {
 
 impl clock::Host for State {
     fn now_ms(&mut self) -> wasmtime::Result<i64> {
+        self.charge(0)?;
         Ok(self.now.as_millis())
     }
 }
 
 impl http::Host for State {
     async fn fetch(&mut self, request: http::Request) -> wasmtime::Result<Result<http::Response, types::PluginError>> {
+        let headers: usize = request.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.charge(request.url.len() + request.body.len() + headers)?;
         let refused = |code: &str, message: String| types::PluginError { code: code.to_owned(), message, ext: vec![] };
         let Some(session) = &mut self.session else {
             return Ok(Err(refused("not-granted", "a plugin reaches nothing while it describes itself".to_owned())));

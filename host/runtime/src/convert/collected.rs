@@ -42,6 +42,9 @@ pub(crate) fn page(reader: &mut Reader<'_>, grants: &Grants, given: wit::Page) -
             reader.note(GapCause::Malformed, "gave a log line whose time is none; it was left out");
             continue;
         };
+        if reader.is_future(at, "log lines") {
+            continue;
+        }
         page.logs.push(RawLog {
             at,
             severity: Severity::from(given.severity),
@@ -54,6 +57,9 @@ pub(crate) fn page(reader: &mut Reader<'_>, grants: &Grants, given: wit::Page) -
             reader.note(GapCause::Malformed, "gave an event whose time is none; it was left out");
             continue;
         };
+        if reader.is_future(at, "events") {
+            continue;
+        }
         let (kind, what) = (clean(&given.kind, 64), reader.sentence(&given.what));
         page.events.push(RawEvent { at, kind, what, attributes: attributes(given.attributes) });
     }
@@ -160,7 +166,12 @@ fn series(
         return None;
     }
     match samples(&given) {
-        Ok(samples) => {
+        Ok(mut samples) => {
+            let future = samples.partition_point(|sample| reader.latest.is_none_or(|latest| sample.at <= latest));
+            if let Some(first) = samples.get(future) {
+                reader.is_future(first.at, &format!("readings of {name}"));
+                samples.truncate(future);
+            }
             *values_left -= samples.len();
             let query = Some(reader.sentence(&given.query)).filter(|query| !query.is_empty());
             Some(RawSeries { signal, attributes: attributes(given.attributes), temporality, samples, query })

@@ -7,6 +7,7 @@ use lagdoctor_model::{
 use crate::bindings::types as wit;
 use crate::convert::batch::{Batch, handle};
 use crate::convert::{Broken, Reader, maybe, or_nan};
+use crate::grants::SignalPattern;
 
 /// Most handles in one list of a cause or a dismissal.
 const MAX_HANDLES: usize = 1000;
@@ -56,9 +57,19 @@ fn finding(
             None => return Err(broken("rests on a log line that does not exist")),
         },
     };
-    let known = |name: &str| matches!(name, "log" | "event") || Vocabulary::bundled().signal(name).is_some();
+    let may_name = |name: &str| {
+        let listed = |listed: &[String]| listed.iter().any(|pattern| SignalPattern::covers(pattern, name));
+        let known = Vocabulary::bundled().signal(name).is_some() && reader.signals.is_none_or(listed);
+        known || matches!(name, "log" | "event")
+    };
     let signal = match SignalName::new(given.signal.as_str()) {
-        Ok(signal) if known(signal.as_str()) => signal,
+        Ok(signal) if may_name(signal.as_str()) => signal,
+        Ok(signal) if Vocabulary::bundled().signal(signal.as_str()).is_some() => {
+            let statement =
+                format!("names the signal `{signal}`, which its manifest does not list; the finding was left out");
+            reader.note(GapCause::NotGranted, statement);
+            return Ok(None);
+        }
         _ => {
             let signal = Reader::quoted(&given.signal);
             reader.note(
@@ -74,7 +85,7 @@ fn finding(
         signal,
         score,
         magnitude: given.magnitude,
-        onset: time(given.onset_ms).map_err(|_| broken("began at a time that is none"))?,
+        onset: onset(reader, batch, time(given.onset_ms).map_err(|_| broken("began at a time that is none"))?),
         class: class(reader, &given.class),
         observed: maybe(given.observed),
         expected: maybe(given.expected),
@@ -86,6 +97,19 @@ fn finding(
 
 fn time(ms: Option<i64>) -> Result<Option<Timestamp>, lagdoctor_model::InvalidTime> {
     ms.map(Timestamp::from_millis).transpose()
+}
+
+/// When it began, as far as the plugin can know: whoever claims to have seen the beginning of all things would be blamed,
+/// or believed, before all others.
+fn onset(reader: &mut Reader<'_>, batch: &Batch, claimed: Option<Timestamp>) -> Option<Timestamp> {
+    let wit = &batch.wit;
+    let earliest = wit.history.iter().map(|series| series.start_ms).fold(wit.start_ms, i64::min);
+    let seen = claimed.filter(|at| (earliest..=wit.now_ms).contains(&at.as_millis()));
+    if seen != claimed {
+        let statement = "says that something began at a time that it was not shown; the time was ignored";
+        reader.note(GapCause::Malformed, statement);
+    }
+    seen
 }
 
 /// The class of this slug. One that is unknown, or that the plugin did not say it would name, is noted and dropped: the

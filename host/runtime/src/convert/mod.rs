@@ -11,7 +11,7 @@ pub(crate) mod raw;
 
 use std::collections::BTreeMap;
 
-use lagdoctor_model::{Gap, GapCause};
+use lagdoctor_model::{Gap, GapCause, Timestamp};
 
 use crate::Limits;
 use crate::bindings::types as wit;
@@ -46,12 +46,28 @@ pub(crate) struct Reader<'a> {
     pub(crate) limits: &'a Limits,
     /// The classes that the plugin may name; `None` for all of the vocabulary.
     pub(crate) classes: Option<&'a [String]>,
+    /// The signals that the plugin may speak of: names, prefixes, `*`; `None` for all of the vocabulary.
+    pub(crate) signals: Option<&'a [String]>,
+    /// Times after this one have not come yet, and nobody can have read them; `None` for none.
+    pub(crate) latest: Option<Timestamp>,
     gaps: BTreeMap<(GapCause, String), usize>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(plugin: &'a str, limits: &'a Limits) -> Self {
-        Self { plugin, limits, classes: None, gaps: BTreeMap::new() }
+        Self { plugin, limits, classes: None, signals: None, latest: None, gaps: BTreeMap::new() }
+    }
+
+    /// Whether a time lies in the future; then that is noted.
+    pub(crate) fn is_future(&mut self, at: Timestamp, what: &str) -> bool {
+        let is = self.latest.is_some_and(|latest| at > latest);
+        if is {
+            self.note(
+                GapCause::Malformed,
+                format!("gave {what} of the future, beyond the end of what was asked for; left out"),
+            );
+        }
+        is
     }
 
     /// Notes something that was left out. The same note twice becomes one with a count.

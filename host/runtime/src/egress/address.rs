@@ -74,7 +74,8 @@ fn class_v6(address: Ipv6Addr) -> AddressClass {
     use AddressClass::{Metadata, Private, Public, Unusable};
     match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 1] => Private,
-        [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x254] | [0xfe80..=0xfebf, ..] => Metadata,
+        // What Amazon has for its machines alone: metadata, credentials of pods, names and time; then Google's.
+        [0xfd00, 0x0ec2, ..] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] | [0xfe80..=0xfebf, ..] => Metadata,
         // Unique local, the deprecated site-local, and NAT64 of the local network.
         [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] | [0x64, 0xff9b, 1, ..] => Private,
         [0x64, 0xff9b, 0, 0, 0, 0, ..] => Public,
@@ -103,6 +104,19 @@ pub(crate) fn may_dial(address: IpAddr, written: Option<IpAddr>, reach: Reach) -
         AddressClass::Metadata => reach == Reach::Private && written.map(canonical) == Some(canonical(address)),
         AddressClass::Unusable => false,
     }
+}
+
+/// Whether the host of a URL is a name by which clouds hand out credentials, whatever it resolves to.
+pub(crate) fn is_metadata_name(url: &url::Url) -> bool {
+    const NAMES: [&str; 6] = [
+        "instance-data",
+        "instance-data.ec2.internal",
+        "metadata",
+        "metadata.goog",
+        "metadata.google.internal",
+        "metadata.tencentyun.com",
+    ];
+    super::pattern::host_of(url).is_some_and(|host| NAMES.contains(&host.as_str()))
 }
 
 /// The address, when the host of a URL is one.
@@ -169,6 +183,8 @@ mod tests {
             "2852039166",
             "[::ffff:169.254.169.254]",
             "[fd00:ec2::254]",
+            "[fd00:ec2::23]",
+            "[fd20:ce::254]",
             "[fe80::1]",
             "168.63.129.16",
             "100.100.100.200",

@@ -7,8 +7,11 @@ mod form;
 mod network;
 mod pattern;
 pub(crate) mod policy;
+mod resolve;
 mod scrub;
 pub(crate) mod secrets;
+mod tls;
+pub(crate) mod veil;
 
 use std::fmt;
 use std::future::Future;
@@ -20,8 +23,10 @@ use url::Url;
 pub use address::{AddressClass, canonical};
 pub use network::Network;
 pub use pattern::HttpPattern;
+pub use resolve::{Resolver, SystemResolver};
 pub use scrub::Scrubber;
 pub use secrets::{InvalidSecret, NoSecrets, Secret, Secrets};
+pub use tls::{Identity, TlsError, TlsTarget};
 
 /// A future behind a pointer, as an async function of a trait object gives it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

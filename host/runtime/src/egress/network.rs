@@ -2,7 +2,6 @@
 //! that a name which resolves differently a moment later gains nothing. Redirects are not followed: a guest that wants
 //! to follow one sends a new request, and that is checked like any other.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http_body_util::{BodyExt, Full};
@@ -10,14 +9,14 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_LENGTH, HOST};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use url::Host;
+use url::Url;
 
 use crate::egress::pattern::authority;
-use crate::egress::{BoxFuture, HttpRequest, HttpResponse, Transport, TransportError, address};
+use crate::egress::resolve::{Resolver, SystemResolver, resolve};
+use crate::egress::tls::{Tls, TlsError, TlsTarget, refused_later};
+use crate::egress::{BoxFuture, HttpRequest, HttpResponse, Transport, TransportError};
 
 /// Bytes that the head of a response may have.
 const MAX_HEAD: usize = 64 << 10;
@@ -27,8 +26,8 @@ const MAX_HEADERS: usize = 100;
 /// HTTP/1.1 over TCP and TLS, with the certificates that the system trusts. Clones share them.
 #[derive(Clone)]
 pub struct Network {
-    tls: Arc<rustls::ClientConfig>,
-    roots: usize,
+    tls: Tls,
+    resolver: Arc<dyn Resolver>,
 }
 
 impl Default for Network {
@@ -41,40 +40,54 @@ impl Network {
     /// Reads the certificates that the system trusts (or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name). Without
     /// any, `http` works and each `https` request says what is missing.
     pub fn new() -> Self {
-        let mut roots = rustls::RootCertStore::empty();
-        let (trusted, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = match rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions() {
-            Ok(builder) => builder.with_root_certificates(roots).with_no_client_auth(),
-            // The provider above knows the default versions; without it there is no TLS at all.
-            Err(error) => unreachable!("ring offers TLS 1.2 and 1.3: {error}"),
-        };
-        Self { tls: Arc::new(tls), roots: trusted }
+        Self { tls: Tls::system(), resolver: Arc::new(SystemResolver) }
+    }
+
+    /// The same, speaking TLS with some hosts as an operator says.
+    ///
+    /// # Errors
+    /// When a certificate or key cannot be used.
+    pub fn with_tls<'a>(mut self, targets: impl IntoIterator<Item = &'a TlsTarget>) -> Result<Self, TlsError> {
+        for target in targets {
+            self.tls.add(target)?;
+        }
+        Ok(self)
+    }
+
+    /// The same, asking this resolver for names.
+    pub fn with_resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
+        self.resolver = resolver;
+        self
+    }
+
+    #[cfg(test)]
+    pub(super) fn pretend_system_trusts_somebody(&mut self) {
+        self.tls.roots = 1;
     }
 
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
-        let stream = connect(&request).await?;
+        let stream = self.connect(&request).await?;
         if request.url.scheme() == "http" {
             return converse(stream, request).await;
         }
+        let tls = self.tls.connect(&request.url, stream).await;
         let host = authority(&request.url);
-        let unreachable = |reason: String| TransportError::Unreachable { host: host.clone(), reason };
-        if self.roots == 0 {
-            return Err(unreachable(
-                "this system trusts no certificates: install `ca-certificates`, or name a file in SSL_CERT_FILE"
-                    .to_owned(),
-            ));
+        converse(tls.map_err(|reason| TransportError::Unreachable { host, reason })?, request).await
+    }
+
+    async fn connect(&self, request: &HttpRequest) -> Result<TcpStream, TransportError> {
+        let mut reason = String::new();
+        for address in resolve(&*self.resolver, request).await? {
+            match TcpStream::connect(address).await {
+                Ok(stream) => {
+                    // Requests are small and each waits for its answer.
+                    let _ = stream.set_nodelay(true);
+                    return Ok(stream);
+                }
+                Err(error) => reason = format!("{address}: {error}"),
+            }
         }
-        let name = match request.url.host() {
-            Some(Host::Domain(name)) => ServerName::try_from(name.trim_end_matches('.').to_owned())
-                .map_err(|_| unreachable("its name cannot be in a certificate".to_owned()))?,
-            Some(Host::Ipv4(address)) => ServerName::from(std::net::IpAddr::from(address)),
-            Some(Host::Ipv6(address)) => ServerName::from(std::net::IpAddr::from(address)),
-            None => return Err(unreachable("it has no name".to_owned())),
-        };
-        let tls = TlsConnector::from(self.tls.clone()).connect(name, stream).await;
-        let tls = tls.map_err(|error| unreachable(format!("no TLS: {error}")))?;
-        converse(tls, request).await
+        Err(TransportError::Unreachable { host: authority(&request.url), reason })
     }
 }
 
@@ -88,47 +101,6 @@ impl Transport for Network {
             }
         })
     }
-}
-
-/// The addresses of a request's host that may be dialled, at least one.
-async fn resolve(request: &HttpRequest) -> Result<Vec<SocketAddr>, TransportError> {
-    let host = authority(&request.url);
-    let unreachable = |reason: String| TransportError::Unreachable { host: host.clone(), reason };
-    let port = request.url.port_or_known_default().unwrap_or(80);
-    let written = address::written(&request.url);
-    let found: Vec<SocketAddr> = match (written, request.url.host_str()) {
-        (Some(address), _) => vec![SocketAddr::new(address, port)],
-        (None, Some(name)) => {
-            let found = tokio::net::lookup_host((name, port)).await;
-            found.map_err(|error| unreachable(format!("its name does not resolve: {error}")))?.collect()
-        }
-        (None, None) => return Err(unreachable("it has no name".to_owned())),
-    };
-    let canonical = found.into_iter().map(|found| SocketAddr::new(address::canonical(found.ip()), found.port()));
-    let (allowed, refused): (Vec<_>, Vec<_>) =
-        canonical.partition(|found| address::may_dial(found.ip(), written, request.reach));
-    match (allowed.is_empty(), refused.first()) {
-        (false, _) => Ok(allowed),
-        (true, Some(refused)) => {
-            Err(TransportError::Address { host, address: refused.ip(), class: address::class(refused.ip()) })
-        }
-        (true, None) => Err(unreachable("its name has no address".to_owned())),
-    }
-}
-
-async fn connect(request: &HttpRequest) -> Result<TcpStream, TransportError> {
-    let mut reason = String::new();
-    for address in resolve(request).await? {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                // Requests are small and each waits for its answer.
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Err(error) => reason = format!("{address}: {error}"),
-        }
-    }
-    Err(TransportError::Unreachable { host: authority(&request.url), reason })
 }
 
 /// Ends the task that drives a connection, whichever way the request ends.
@@ -145,7 +117,8 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let host = authority(&request.url);
-    let broken = |error: hyper::Error| TransportError::Unreachable { host: host.clone(), reason: reason(&error) };
+    let url = request.url.clone();
+    let broken = |error: hyper::Error| TransportError::Unreachable { host: host.clone(), reason: reason(&error, &url) };
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(MAX_HEAD)
         .max_headers(MAX_HEADERS)
@@ -165,7 +138,8 @@ where
     if announced.is_some_and(|announced| announced > max) {
         return Err(too_large());
     }
-    let mut body = Vec::with_capacity(announced.unwrap_or(0).min(max));
+    // An announcement costs the far side nothing, so little is set aside for it.
+    let mut body = Vec::with_capacity(announced.unwrap_or(0).min(max).min(MAX_HEAD));
     while let Some(frame) = incoming.frame().await {
         if let Ok(data) = frame.map_err(broken)?.into_data() {
             if body.len() + data.len() > max {
@@ -205,7 +179,10 @@ fn outgoing(request: HttpRequest) -> Result<hyper::Request<Full<Bytes>>, Transpo
 }
 
 /// An error with its causes, which is where hyper says what happened.
-fn reason(error: &hyper::Error) -> String {
+fn reason(error: &hyper::Error, url: &Url) -> String {
+    if let Some(refused) = refused_later(error, url) {
+        return refused;
+    }
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

@@ -13,8 +13,8 @@ use sha2::Sha256;
 use crate::Limits;
 use crate::egress::form::{MAX_HEADER_BYTES, MAX_HEADERS, below, headers, is_header_name, is_hosts_own, method, parse};
 use crate::egress::pattern::authority;
-use crate::egress::scrub::Scrubber;
 use crate::egress::secrets::{Secret, Secrets};
+use crate::egress::veil::{Common, Veil};
 use crate::egress::{HttpRequest, HttpResponse, Reach, Transport, TransportError, address};
 use crate::grants::Grants;
 use crate::text::clean;
@@ -56,7 +56,8 @@ pub(crate) struct Session {
     secrets: Arc<dyn Secrets>,
     transport: Arc<dyn Transport>,
     limits: Limits,
-    scrubber: Option<Scrubber>,
+    common: Arc<Common>,
+    veil: Veil,
     requests: usize,
     received: usize,
     denied: BTreeSet<String>,
@@ -68,11 +69,21 @@ impl Session {
         grants: Arc<Grants>,
         secrets: Arc<dyn Secrets>,
         transport: Arc<dyn Transport>,
+        common: Arc<Common>,
         limits: &Limits,
     ) -> Self {
-        let (plugin, limits) = (plugin.to_owned(), limits.clone());
-        let denied = BTreeSet::new();
-        Self { plugin, grants, secrets, transport, limits, scrubber: None, requests: 0, received: 0, denied }
+        Self {
+            plugin: plugin.to_owned(),
+            veil: Veil::new(grants.clone(), secrets.clone(), common.clone()),
+            grants,
+            secrets,
+            transport,
+            limits: limits.clone(),
+            common,
+            requests: 0,
+            received: 0,
+            denied: BTreeSet::new(),
+        }
     }
 
     /// What was asked for in vain because it is not granted, one sentence each.
@@ -113,7 +124,13 @@ impl Session {
         let request = self.admit(ask)?;
         let host = authority(&request.url);
         let (method, timeout, max) = (request.method.clone(), request.timeout, request.max_body);
-        let sent = tokio::time::timeout(timeout, self.transport.send(request)).await;
+        let (common, transport) = (self.common.clone(), self.transport.clone());
+        let exchange = async move {
+            // Nobody closes it, and whoever waits too long runs out of time.
+            let _turn = common.turns.acquire().await;
+            transport.send(request).await
+        };
+        let sent = tokio::time::timeout(timeout, exchange).await;
         let response = match sent {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(self.failed(&error)),
@@ -150,6 +167,9 @@ impl Session {
                 })?;
                 // Whoever grants a secret that is a URL grants its host; methods beyond the usual need a rule.
                 let reach = if matches!(method.as_str(), "GET" | "POST") { Some(*reach) } else { None };
+                if self.grants.secret_is_tied_elsewhere(&auth.secret, &url) {
+                    return Err(self.astray(&auth.secret, &url));
+                }
                 (url.clone(), reach.or_else(|| self.grants.reach(&method, &url)))
             }
             _ => {
@@ -158,7 +178,7 @@ impl Session {
                 (url, reach)
             }
         };
-        let origin = format!("{}://{}", url.scheme(), authority(&url));
+        let origin = origin(&url);
         let Some(reach) = reach else {
             let add =
                 if matches!(method.as_str(), "GET" | "POST") { String::new() } else { format!(" methods={method}") };
@@ -170,6 +190,15 @@ impl Session {
                 ),
             );
         };
+        if reach == Reach::Public && address::is_metadata_name(&url) {
+            let host = authority(&url);
+            return refuse(
+                "not-granted",
+                format!(
+                    "{host} is where a cloud hands out credentials; only a grant of this very host with `private` allows that"
+                ),
+            );
+        }
         if let Some(address) = address::written(&url)
             && !address::may_dial(address, Some(address), reach)
         {
@@ -182,7 +211,17 @@ impl Session {
         }
         let mut headers = headers(ask.headers)?;
         if let Some((auth, (secret, _))) = &secret {
-            headers.extend(proof(auth, secret, &ask.body)?);
+            // The URL that is a secret goes where it says, which has been looked at above.
+            if auth.kind != "secret-url" && !self.grants.secret_may_go(&auth.secret, &url) {
+                return Err(self.astray(&auth.secret, &url));
+            }
+            self.veil.remember(secret, (auth.kind == "hmac").then(|| digest(secret, &ask.body)).transpose()?);
+            if let Some((name, value)) = proof(auth, secret, &ask.body)? {
+                if headers.iter().any(|(given, _)| *given == name) {
+                    return refuse("bad-input", format!("header `{name}` is that of the secret: leave it out"));
+                }
+                headers.push((name, value));
+            }
         }
         let wanted = Duration::from_millis(u64::from(ask.timeout_ms.max(1)));
         let timeout = wanted.min(self.limits.http_timeout);
@@ -212,6 +251,16 @@ impl Session {
         Ok((secret, reach))
     }
 
+    /// The refusal to let a secret go to this URL.
+    fn astray(&self, secret: &str, url: &url::Url) -> Refusal {
+        let (name, origin) = (clean(secret, 80), origin(url));
+        let message = format!(
+            "secret `{name}` may not go to {origin}: if it belongs there, write `secret {name} for={origin}` into the grants of `{}`",
+            self.plugin
+        );
+        Refusal { code: "not-granted", message }
+    }
+
     fn failed(&mut self, error: &TransportError) -> Refusal {
         let code = match error {
             TransportError::Unreachable { .. } | TransportError::Timeout { .. } => "unreachable",
@@ -224,47 +273,55 @@ impl Session {
                 "; only a grant of this very address with `private` allows that"
             }
             TransportError::Address { .. } => "; if it is meant, add `private` to the grant of this host or secret",
-            TransportError::TooLarge { .. } => "; ask for less, or raise `http_body_bytes`",
+            TransportError::TooLarge { .. } => "; ask for less, or raise `http_body_mib`",
             _ => "",
         };
         // A transport may quote what it was given, so what it says is scrubbed as well.
         let message = format!("{error}{way_out}");
-        let message = self.scrubber().map(|scrubber| scrubber.text(message)).unwrap_or_default();
+        let message = self.veil.text(message).unwrap_or_default();
         Refusal { code, message: clean(&message, self.limits.output_text_bytes) }
-    }
-
-    fn scrubber(&mut self) -> Result<&Scrubber, Refusal> {
-        if self.scrubber.is_none() {
-            let secrets: Vec<Secret> = self.grants.secrets().filter_map(|name| self.secrets.get(name)).collect();
-            self.scrubber = Scrubber::new(&secrets);
-        }
-        self.scrubber.as_ref().ok_or_else(|| Refusal {
-            code: "bad-input",
-            message: "the granted secrets are too long to be kept out of answers: use shorter ones".to_owned(),
-        })
     }
 
     /// The response as a guest may see it.
     fn clean(&mut self, host: &str, response: HttpResponse) -> Result<HttpResponse, Refusal> {
-        let encoding = response.headers.iter().find(|(name, _)| name == "content-encoding");
-        if let Some((_, encoding)) =
-            encoding.filter(|(_, encoding)| encoding != "identity" && !response.body.is_empty())
-        {
+        let mut encodings = response.headers.iter().filter(|(name, value)| match name.as_str() {
+            "content-encoding" => !value.eq_ignore_ascii_case("identity"),
+            "transfer-encoding" => !value.eq_ignore_ascii_case("chunked"),
+            _ => false,
+        });
+        // What is compressed could not be searched for secrets, and a small answer could become a large one.
+        if let Some((_, encoding)) = encodings.next().filter(|_| !response.body.is_empty()) {
             let encoding = clean(encoding, 40);
             return refuse(
                 "unreachable",
                 format!("{host} answered in `{encoding}` although it was not asked to compress"),
             );
         }
-        let scrubber = self.scrubber()?;
         let mut bytes = 0;
-        let headers = response.headers.into_iter().take(MAX_HEADERS).take_while(|(name, value)| {
+        let mut headers = Vec::new();
+        for (name, value) in response.headers.into_iter().take(MAX_HEADERS) {
             bytes += name.len() + value.len();
-            bytes <= MAX_HEADER_BYTES
-        });
-        let headers = headers.map(|(name, value)| (scrubber.text(name), scrubber.text(value))).collect();
-        Ok(HttpResponse { status: response.status, headers, body: scrubber.bytes(response.body) })
+            if bytes > MAX_HEADER_BYTES {
+                break;
+            }
+            headers.push((self.veil.text(name)?, self.veil.text(value)?));
+        }
+        Ok(HttpResponse { status: response.status, headers, body: self.veil.bytes(response.body)? })
     }
+}
+
+/// `scheme://host:port`, as grants have it.
+fn origin(url: &url::Url) -> String {
+    format!("{}://{}", url.scheme(), authority(url))
+}
+
+/// The HMAC-SHA-256 of a body.
+fn digest(secret: &Secret, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()) else {
+        return refuse("bad-input", "the secret cannot be a key");
+    };
+    mac.update(body);
+    Ok(mac.finalize().into_bytes().to_vec())
 }
 
 /// The header that proves who is asking; none when the URL does.
@@ -282,14 +339,7 @@ fn proof(auth: &Auth, secret: &Secret, body: &[u8]) -> Result<Option<(String, St
         "bearer" => ("authorization".to_owned(), format!("Bearer {value}")),
         "basic" => ("authorization".to_owned(), format!("Basic {}", BASE64_STANDARD.encode(value))),
         "header" => (named()?, value.to_owned()),
-        "hmac" => {
-            let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(value.as_bytes()) else {
-                return refuse("bad-input", "the secret cannot be a key");
-            };
-            mac.update(body);
-            let hex = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-            (named()?, hex)
-        }
+        "hmac" => (named()?, digest(secret, body)?.iter().map(|byte| format!("{byte:02x}")).collect()),
         "secret-url" => return Ok(None),
         other => {
             let other = clean(other, 40);

@@ -1,6 +1,7 @@
 //! Blanks secrets in what comes back. A far side may echo a header, a URL or a whole request, encoded in the ways that
-//! programs do: so each byte of a secret is looked for raw, percent-encoded, JSON-escaped and HTML-escaped, and the
-//! whole secret also in hex and in base64 at each of its three alignments.
+//! programs do: so each character of a secret is looked for raw, percent-encoded, JSON-escaped and HTML-escaped, also
+//! twice, and in UTF-16, and the whole secret also in hex and in base64 at each of its three alignments. A far side that
+//! wants to give a secret away can always find another way to write it; this is for those that do not.
 
 use std::fmt::Write;
 
@@ -30,14 +31,23 @@ impl Scrubber {
         // Of two that overlap the longer one must win, and alternatives are tried in order.
         parts.sort_by_key(|part| (std::cmp::Reverse(part.len()), *part));
         parts.dedup();
-        let mut pattern = String::new();
-        for part in parts {
-            for form in [flexible(part), hex(part)].into_iter().chain(base64(part)) {
-                if !pattern.is_empty() {
-                    pattern.push('|');
-                }
-                pattern.push_str(&form);
-            }
+        let forms = |part: &&str| [flexible(part), hex(part.as_bytes())].into_iter().chain(base64(part.as_bytes()));
+        Self::any_of(parts.iter().flat_map(forms))
+    }
+
+    /// A scrubber for what a secret has computed: its bytes as hex, and in base64 by themselves and as hex.
+    pub(crate) fn of_digests<'a>(digests: impl IntoIterator<Item = &'a Vec<u8>>) -> Option<Self> {
+        let forms = digests.into_iter().flat_map(|digest| {
+            let text: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            [flexible(&text), hex(digest)].into_iter().chain(base64(digest)).chain(base64(text.as_bytes()))
+        });
+        Self::any_of(forms)
+    }
+
+    fn any_of(forms: impl Iterator<Item = String>) -> Option<Self> {
+        let pattern = forms.collect::<Vec<_>>().join("|");
+        if pattern.is_empty() {
+            return Some(Self(None));
         }
         RegexBuilder::new(&pattern).unicode(false).size_limit(MAX_COMPILED).build().ok().map(|regex| Self(Some(regex)))
     }
@@ -71,46 +81,55 @@ fn parts(secret: &str) -> Vec<&str> {
     parts
 }
 
-/// Each byte raw or escaped.
+/// Each character raw or escaped, once or several times.
 fn flexible(part: &str) -> String {
     let mut pattern = String::new();
-    for byte in part.bytes() {
-        let _ = write!(pattern, "(?:\\x{byte:02x}|%(?i:{byte:02x})");
-        if byte.is_ascii() {
-            let _ = write!(pattern, "|\\\\u00(?i:{byte:02x})|&#0*{byte};|&#(?i:x0*{byte:02x});");
+    for c in part.chars() {
+        pattern.push_str("(?:");
+        for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+            let _ = write!(pattern, "(?:\\x{byte:02x}|%(?:25)*(?i:{byte:02x}))");
         }
-        match byte {
-            b' ' => pattern.push_str("|\\+"),
-            b'"' => pattern.push_str("|\\\\\"|&quot;"),
-            b'\\' => pattern.push_str("|\\\\\\\\"),
-            b'/' => pattern.push_str("|\\\\/"),
-            b'&' => pattern.push_str("|&amp;"),
-            b'<' => pattern.push_str("|&lt;"),
-            b'>' => pattern.push_str("|&gt;"),
-            b'\'' => pattern.push_str("|&apos;"),
+        let code = u32::from(c);
+        pattern.push_str("|\\\\+");
+        let units: Vec<String> = c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("u(?i:{unit:04x})")).collect();
+        pattern.push_str(&units.join("\\\\+"));
+        let _ = write!(pattern, "|&#0*{code};|&#(?i:x0*{code:x});");
+        match c {
+            ' ' => pattern.push_str("|\\+"),
+            '"' => pattern.push_str("|\\\\+\"|&quot;"),
+            '\\' => pattern.push_str("|\\\\+"),
+            '/' => pattern.push_str("|\\\\+/"),
+            '&' => pattern.push_str("|&amp;"),
+            '<' => pattern.push_str("|&lt;"),
+            '>' => pattern.push_str("|&gt;"),
+            '\'' => pattern.push_str("|&apos;"),
             _ => {}
         }
         pattern.push(')');
+        if c.is_ascii() {
+            // The other half of UTF-16.
+            pattern.push_str("\\x00?");
+        }
     }
     pattern
 }
 
-fn hex(part: &str) -> String {
+fn hex(part: &[u8]) -> String {
     let mut pattern = "(?i:".to_owned();
-    for byte in part.bytes() {
+    for byte in part {
         let _ = write!(pattern, "{byte:02x}");
     }
     pattern + ")"
 }
 
 /// The characters of base64 that depend on nothing but this part, for each of the three places where it can begin.
-fn base64(part: &str) -> Vec<String> {
+fn base64(part: &[u8]) -> Vec<String> {
     if part.len() < MIN_PART {
         return vec![];
     }
     let aligned = |shift: usize| {
         let mut bytes = vec![0; shift];
-        bytes.extend_from_slice(part.as_bytes());
+        bytes.extend_from_slice(part);
         let whole = bytes.len() * 8 / 6;
         let text = BASE64_STANDARD_NO_PAD.encode(&bytes);
         let own = &text[(shift * 8).div_ceil(6)..whole];
@@ -144,6 +163,9 @@ mod tests {
             "p%40ss%2fw%22rd%2b1".to_owned(),
             r#"p@ss\/w\"rd+1"#.to_owned(),
             r"p\u0040ss/w\u0022rd+1".to_owned(),
+            r#"p@ss\\\/w\\\"rd+1"#.to_owned(),
+            "p%2540ss%252Fw%2522rd%252B1".to_owned(),
+            "p\0@\0s\0s\0/\0w\0\"\0r\0d\0+\x001\0".to_owned(),
             "p&#64;ss/w&quot;rd&#x2B;1".to_owned(),
             "7040737 32f7722726 42b31".replace(' ', ""),
             BASE64_STANDARD.encode(secret).trim_end_matches('=').to_owned(),
@@ -161,6 +183,32 @@ mod tests {
         assert_eq!(scrub(hook, "POST /services/T000/B000/abcdefghijklmnopqrst"), "POST [secret]");
         assert_eq!(scrub(hook, "no team has abcdefghijklmnopqrst"), "no team has [secret]");
         assert_eq!(scrub(hook, "hooks.example is fine"), "hooks.example is fine");
+    }
+
+    #[test]
+    fn a_secret_beyond_ascii_is_blanked_when_it_is_escaped() {
+        let secret = "pässwörd-🔑";
+        for text in [
+            secret,
+            r"p\u00e4ssw\u00f6rd-\ud83d\udd11",
+            "p%C3%A4ssw%C3%B6rd-%F0%9F%94%91",
+            "p&#228;ssw&#xF6;rd-&#128273;",
+        ] {
+            assert_eq!(scrub(secret, text), "[secret]", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_digest_is_blanked_as_hex_and_in_base64() {
+        let digest: Vec<u8> = (0..32).map(|byte| byte * 7).collect();
+        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let scrubber = Scrubber::of_digests([&digest]).unwrap();
+        for text in [hex.clone(), hex.to_uppercase(), BASE64_STANDARD.encode(&hex)] {
+            let left = scrubber.text(text.trim_end_matches('=').to_owned());
+            assert!(left.starts_with("[secret]") && left.len() < 12, "{text} gives {left}");
+        }
+        let raw = scrubber.text(BASE64_STANDARD.encode(&digest));
+        assert!(raw.starts_with("[secret]") && raw.len() < 12, "{raw}");
     }
 
     #[test]

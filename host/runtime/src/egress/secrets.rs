@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// A value that must not leave the host except towards where it belongs. It has no `Display`, and `Debug` hides it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Secret(String);
 
 /// A text that cannot be a secret.
@@ -55,6 +55,11 @@ impl fmt::Debug for Secret {
 pub trait Secrets: Send + Sync {
     /// The secret of this name; `None` when there is none.
     fn get(&self, name: &str) -> Option<Secret>;
+
+    /// All secrets that are known, so that none of them passes in what a far side answers; by default none.
+    fn all(&self) -> Vec<Secret> {
+        vec![]
+    }
 }
 
 /// No secrets at all.
@@ -70,5 +75,9 @@ impl Secrets for NoSecrets {
 impl Secrets for BTreeMap<String, Secret> {
     fn get(&self, name: &str) -> Option<Secret> {
         BTreeMap::get(self, name).cloned()
+    }
+
+    fn all(&self) -> Vec<Secret> {
+        self.values().cloned().collect()
     }
 }

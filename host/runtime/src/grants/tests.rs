@@ -103,10 +103,57 @@ fn a_secret_is_granted_by_its_name() {
     assert_eq!(of(&["secret hook private"]), (Some(Reach::Private), None));
 }
 
+/// Whether the secret `token` of a plugin that asks for these may go to this URL.
+fn goes(asks: &[&str], allows: &[&str], url: &str) -> bool {
+    let config = json!({ "url": "http://prometheus:9090/base", "token": "token" });
+    let grants = Grants::new(&asking(asks), &config, &rules(allows)).unwrap();
+    grants.secret_may_go("token", &Url::parse(url).unwrap())
+}
+
+#[test]
+fn a_secret_goes_where_its_grant_says() {
+    let asks = &["http https://*", "secret token"][..];
+    let allows = &["http https://a.example", "http https://b.example", "secret token for=https://a.example"][..];
+    assert!(goes(asks, allows, "https://a.example/x"));
+    for elsewhere in ["https://b.example/", "http://a.example/", "https://a.example:8443/", "https://a.example.evil/"] {
+        assert!(!goes(asks, allows, elsewhere), "{elsewhere}");
+    }
+}
+
+#[test]
+fn a_secret_without_a_host_goes_where_the_configuration_leads() {
+    let asks = &["http config:url", "http https://*", "secret config:token"][..];
+    let allows = &["http http://prometheus:9090 private", "http https://other.example", "secret token"][..];
+    assert!(goes(asks, allows, "http://prometheus:9090/api"));
+    assert!(!goes(asks, allows, "https://other.example/"));
+}
+
+#[test]
+fn a_secret_without_a_host_goes_to_the_only_host_there_is_and_of_two_to_none() {
+    let asks = &["http https://*", "secret token"][..];
+    assert!(goes(asks, &["http https://a.example", "secret token"], "https://a.example/"));
+    assert!(!goes(asks, &["http https://a.example", "http https://b.example", "secret token"], "https://a.example/"));
+    assert!(!goes(asks, &["http https://*.example", "secret token"], "https://a.example/"));
+    assert!(!goes(asks, &["http https://a.example"], "https://a.example/"), "it is not granted at all");
+}
+
+#[test]
+fn only_secrets_are_for_a_host() {
+    for wrong in [
+        "http https://a.example for=https://b.example",
+        "signals jvm. for=https://a.example",
+        "secret a for=",
+        "secret a for=a.example",
+    ] {
+        assert!(wrong.parse::<GrantRule>().is_err(), "{wrong}");
+    }
+}
+
 #[test]
 fn a_rule_reads_back_as_it_prints() {
     for text in [
         "http https://a.example",
+        "secret token private for=https://a.example,https://b.example:8443",
         "http http://10.0.0.1:9090 private methods=DELETE,PUT",
         "secret slack-hook private",
         "signals kafka.",

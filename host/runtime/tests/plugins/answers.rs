@@ -4,7 +4,7 @@ use lagdoctor_model::{GapCause, Millis, Symptom};
 use lagdoctor_runtime::{CollectQuery, FailureKind, Format, IncidentEvent, Limits, Operator, Phase, Rendering};
 
 use crate::guest::Guest;
-use crate::{at, batch, bound, bound_with, host_with, lag, limits, node, operator, rules};
+use crate::{at, batch, bound, bound_with, host_with, lag, limits, node, operator, query, rules};
 
 #[tokio::test]
 async fn a_finding_comes_back_under_the_operators_name() {
@@ -144,10 +144,6 @@ fn forger(next: &str) -> Guest {
     let answer = image.place(&[vec![0; 4], page].concat());
     guest.job = format!("i32.const {answer}");
     guest
-}
-
-fn query() -> CollectQuery {
-    CollectQuery::all(at(0), at(60), Millis::seconds(15))
 }
 
 #[tokio::test]

@@ -89,6 +89,8 @@ pub(crate) struct Guest {
     pub(crate) grants: Vec<(&'static str, &'static str)>,
     /// Imports, globals and functions.
     pub(crate) top: String,
+    /// What comes after the guest's own memory: further memories, tables, functions.
+    pub(crate) bottom: String,
     pub(crate) describe: String,
     pub(crate) configure: String,
     pub(crate) job: String,
@@ -106,6 +108,7 @@ impl Guest {
             schema: String::new(),
             grants: vec![],
             top: String::new(),
+            bottom: String::new(),
             describe: String::new(),
             configure: String::new(),
             job: job.to_owned(),
@@ -126,7 +129,10 @@ impl Guest {
         let constant = |body: &str, at: u32| if body.is_empty() { format!("i32.const {at}") } else { body.to_owned() };
         let describe = constant(&self.describe, manifest);
         let configure = constant(&self.configure, ok);
-        let (interface, function, params) = match self.world {
+        // A world of a test's own includes one of the five.
+        let included = self.wit.split_once(&format!("world {} {{ include ", self.world));
+        let world = included.and_then(|(_, rest)| rest.split(';').next()).unwrap_or(self.world).to_owned();
+        let (interface, function, params) = match world.as_str() {
             "collector" => ("collecting", "collect", "i64 i64 i64 i32 i32 i32 i32 i32 i32"),
             "ranker" => ("ranking", "rank", "i32"),
             "forecaster" => ("forecasting", "forecast", "i32"),
@@ -138,11 +144,12 @@ impl Guest {
         let data: String = self.image.bytes.iter().map(|byte| format!("\\{byte:02x}")).collect();
         let heap = (BASE + self.image.bytes.len() as u32).next_multiple_of(8);
         let pages = heap / 65_536 + 1;
-        let (job, top) = (&self.job, &self.top);
+        let (job, top, bottom) = (&self.job, &self.top, &self.bottom);
         let text = format!(
             r#"(module
               {top}
               (memory (export "memory") {pages})
+              {bottom}
               (global $heap (mut i32) (i32.const {heap}))
               (data (i32.const {BASE}) "{data}")
               (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)

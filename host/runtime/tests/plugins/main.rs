@@ -3,14 +3,17 @@
 mod answers;
 #[cfg(unix)]
 mod cache;
+mod errand;
 mod failures;
 #[cfg(unix)]
 mod files;
 mod guest;
+mod hostile;
 mod limits;
 mod loading;
 mod network;
 mod quarantine;
+mod server;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,8 +23,8 @@ use lagdoctor_model::{
     Edge, Labels, Millis, Node, NodeId, Sample, Series, SeriesKey, SignalName, Signals, Timestamp, Topology, Window,
 };
 use lagdoctor_runtime::{
-    Batch, Bound, BoxFuture, GrantRule, Host, HostOptions, HttpRequest, HttpResponse, Limits, NoSecrets, Operator,
-    Secret, Secrets, Transport, TransportError,
+    Batch, Bound, BoxFuture, CollectQuery, GrantRule, Host, HostOptions, HttpRequest, HttpResponse, Limits, NoSecrets,
+    Operator, Secret, Secrets, Transport, TransportError,
 };
 use serde_json::json;
 
@@ -92,6 +95,11 @@ fn signals() -> Signals {
     let series = vec![Series::new(lag(), samples).unwrap()];
     let window = Window { start: at(0), now: at(60), step: Millis::seconds(15) };
     Signals { topology, series, ..Signals::empty(window) }
+}
+
+/// All of the first minute.
+fn query() -> CollectQuery {
+    CollectQuery::all(at(0), at(60), Millis::seconds(15))
 }
 
 fn batch() -> Batch {

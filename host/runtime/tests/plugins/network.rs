@@ -8,6 +8,7 @@ use lagdoctor_runtime::{
     Transport, TransportError,
 };
 
+use crate::errand::Errand;
 use crate::guest::Guest;
 use crate::{at, limits, operator, rules, secrets};
 
@@ -29,41 +30,14 @@ impl Transport for Echo {
 /// A collector that sends one request, with or without a bearer secret, and gives the body of the answer, or the
 /// message of the error, as its one gap. `times` is how often it sends it.
 fn fetcher(url: &str, secret: Option<&str>, times: u32) -> Guest {
-    let mut guest = Guest::new("collector", "");
-    guest.grants = vec![("http", "https://*"), ("http", "http://*:*"), ("secret", "token")];
-    guest.top = r#"(import "lagdoctor:plugin/http@0.1.0" "fetch" (func $fetch (param i32 i32)))"#.to_owned();
-    let image = &mut guest.image;
-    let auth = match secret {
-        Some(name) => [vec![1, 0, 0, 0], image.text("bearer"), image.text(name), image.text(""), image.none()].concat(),
-        None => vec![0; 36],
-    };
-    let (method, url) = (image.text("GET"), image.text(url));
-    let timeout = 1000u32.to_le_bytes().to_vec();
-    let request = [method, url, image.none(), image.none(), auth, timeout, image.none()].concat();
-    let (request, response) = (image.place(&request), image.place(&[0; 32]));
-    let gap = image.place(&[0; 24]);
-    // Of the page only `gaps`, the sixth list, is filled.
-    let page =
-        [vec![0; 4], vec![0; 40], [gap, 1].into_iter().flat_map(u32::to_le_bytes).collect(), vec![0; 16]].concat();
-    let page = image.place(&page);
-    // The body of a response stands at 16, the message of an error at 12.
-    guest.job = format!(
-        "(local $n i32) (local $text i32) (local.set $n (i32.const {times}))
-         (loop (call $fetch (i32.const {request}) (i32.const {response}))
-               (br_if 0 (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
-         (local.set $text (i32.add (i32.const {response})
-           (select (i32.const 12) (i32.const 16) (i32.load8_u (i32.const {response})))))
-         (i32.store offset=8 (i32.const {gap}) (i32.load (local.get $text)))
-         (i32.store offset=12 (i32.const {gap}) (i32.load offset=4 (local.get $text)))
-         (i32.const {page})"
-    );
-    guest
+    Errand { auth: secret.map(|name| ("bearer", name, "")), times, ..Errand::get(url) }.collector()
 }
 
 async fn bound(guest: Guest, echo: &Arc<Echo>, limits: Limits) -> Bound {
     let host = Host::new(HostOptions { limits, ..HostOptions::new(echo.clone()) }).unwrap();
     let plugin = host.load("test.wasm", &guest.build()).await.unwrap();
-    let grants = rules(&["http https://api.example", "http http://127.0.0.1:9090", "secret token"]);
+    let grants =
+        rules(&["http https://api.example", "http http://127.0.0.1:9090", "secret token for=https://api.example"]);
     plugin.bind(Operator { grants, secrets: secrets(&[("token", "s3cr3t-t0ken")]), ..operator() }).unwrap()
 }
 

@@ -57,6 +57,14 @@ pub enum ConfigError {
         /// Why; never the value.
         why: String,
     },
+    /// What `[[tls]]` names cannot be used.
+    #[error("[[tls]] for {hosts}: {source}")]
+    Tls {
+        /// The hosts that it is about.
+        hosts: String,
+        /// Why.
+        source: lagdoctor_runtime::TlsError,
+    },
     /// A flag of the command line.
     #[error("{flag} {why}")]
     Flag {

@@ -77,6 +77,12 @@ pub struct LimitsSection {
     pub tables: Option<u32>,
     /// Core instances within the component.
     pub instances: Option<u32>,
+    /// Handles of resources that it makes for itself.
+    pub handles: Option<u32>,
+    /// Calls of the host: log, clock and HTTP together.
+    pub host_calls: Option<u32>,
+    /// All that its calls of the host carry, in MiB.
+    pub host_call_mib: Option<u32>,
     /// The configuration as JSON, in KiB.
     pub config_kib: Option<u32>,
     /// All that one answer, or one call of the host, copies out of the guest, in MiB.
@@ -97,6 +103,8 @@ pub struct LimitsSection {
     pub log_lines_per_minute: Option<u32>,
     /// HTTP requests.
     pub http_requests: Option<u32>,
+    /// HTTP requests under way at one moment, all its calls together.
+    pub http_concurrency: Option<u32>,
     /// Body of one request, in KiB.
     pub http_request_kib: Option<u32>,
     /// Body of one response, in MiB.
@@ -125,6 +133,9 @@ impl LimitsSection {
             table_elements: count(self.table_elements, base.table_elements),
             tables: count(self.tables, base.tables),
             instances: count(self.instances, base.instances),
+            handles: count(self.handles, base.handles),
+            host_calls: count(self.host_calls, base.host_calls),
+            host_call_bytes: mib(self.host_call_mib, base.host_call_bytes),
             config_bytes: kib(self.config_kib, base.config_bytes),
             hostcall_fuel: mib(self.crossing_mib, base.hostcall_fuel),
             output_items: count(self.output_items, base.output_items),
@@ -135,6 +146,7 @@ impl LimitsSection {
             log_bytes: kib(self.log_kib, base.log_bytes),
             log_lines_per_minute: self.log_lines_per_minute.unwrap_or(base.log_lines_per_minute),
             http_requests: count(self.http_requests, base.http_requests),
+            http_concurrency: count(self.http_concurrency, base.http_concurrency),
             http_request_bytes: kib(self.http_request_kib, base.http_request_bytes),
             http_body_bytes: mib(self.http_body_mib, base.http_body_bytes),
             http_total_bytes: mib(self.http_total_mib, base.http_total_bytes),

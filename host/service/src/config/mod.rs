@@ -2,6 +2,7 @@
 //! field. A mistake is answered with file, line, column, field and what was expected. Start at [`Config::load`];
 //! [`Sources`] is the part that says where to read from, and can be made from command-line flags as well.
 
+mod command;
 mod error;
 mod host;
 mod running;
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use lagdoctor_model::Millis;
-use lagdoctor_runtime::{GrantKind, GrantRule};
+use lagdoctor_runtime::{GrantKind, GrantRule, HttpPattern};
 use serde::Deserialize;
 
 use crate::audit::Keep;
@@ -46,6 +47,9 @@ pub struct Config {
     /// Where secrets come from, by the name that plugins and properties use.
     #[serde(default)]
     pub secrets: BTreeMap<String, SecretSection>,
+    /// TLS to hosts that need more than what the system trusts. The first section that covers a host counts.
+    #[serde(default)]
+    pub tls: Vec<TlsSection>,
     /// Who depends on whom.
     #[serde(default)]
     pub topology: TopologySection,
@@ -162,7 +166,7 @@ impl PluginSection {
     }
 }
 
-/// `[secrets]`: where one secret comes from. Exactly one of `env` and `file`.
+/// `[secrets]`: where one secret comes from. Exactly one of `env`, `file` and `command`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretSection {
@@ -172,6 +176,33 @@ pub struct SecretSection {
     /// A file, relative to the configuration; a line feed at its end is left out.
     #[serde(default)]
     pub file: Option<PathBuf>,
+    /// A program and its arguments that prints it, started in the folder of the configuration, without a shell.
+    #[serde(default)]
+    pub command: Option<Vec<String>>,
+    /// Time that the command has; default 10s.
+    #[serde(default, deserialize_with = "units::optional")]
+    pub timeout: Option<Millis>,
+    /// How long what the command printed is used before it is asked again; default 5m.
+    #[serde(default, deserialize_with = "units::optional")]
+    pub keep: Option<Millis>,
+}
+
+/// `[[tls]]`: whom to trust, and who to be, towards some hosts.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSection {
+    /// Which hosts, as in a grant: `https://HOST[:PORT]`; the host may be `*` or `*.suffix`, the port `*`.
+    pub hosts: String,
+    /// Certificates of the authorities to trust there instead of those that the system trusts: a PEM file, relative to the
+    /// configuration.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+    /// The host's own certificate with those that lead to an authority: a PEM file.
+    #[serde(default)]
+    pub certificate: Option<PathBuf>,
+    /// Its private key, not encrypted: a PEM file.
+    #[serde(default)]
+    pub key: Option<PathBuf>,
 }
 
 /// `[topology]`.
@@ -297,9 +328,33 @@ impl Config {
     fn check(&self, path: &Path) -> Result<(), ConfigError> {
         let conflict = |section: String, why: String| ConfigError::Conflict { path: path.into(), section, why };
         for (name, secret) in &self.secrets {
-            if secret.env.is_some() == secret.file.is_some() {
-                return Err(conflict(format!("secrets.{name}"), "give exactly one of `env` and `file`".into()));
+            let places = [secret.env.is_some(), secret.file.is_some(), secret.command.is_some()];
+            let why = if places.iter().filter(|is_given| **is_given).count() != 1 {
+                "give exactly one of `env`, `file` and `command`"
+            } else if secret.command.as_ref().is_some_and(|words| words.first().is_none_or(String::is_empty)) {
+                "`command` must name a program, such as [\"pass\", \"show\", \"shop/kafka\"]"
+            } else if secret.command.is_none() && (secret.timeout.is_some() || secret.keep.is_some()) {
+                "`timeout` and `keep` are about `command`"
+            } else {
+                continue;
+            };
+            return Err(conflict(format!("secrets.{name}"), why.into()));
+        }
+        for (place, tls) in self.tls.iter().enumerate() {
+            let section = format!("[[tls]] number {}", place + 1);
+            if let Err(why) = HttpPattern::parse(&tls.hosts) {
+                return Err(conflict(section, format!("`hosts` must read https://HOST[:PORT]: {why}")));
             }
+            let why = if !tls.hosts.starts_with("https://") {
+                "`hosts` must begin with https://: without TLS there is nothing to say here"
+            } else if tls.certificate.is_some() != tls.key.is_some() {
+                "give `certificate` and `key` together"
+            } else if tls.ca.is_none() && tls.certificate.is_none() {
+                "give `ca`, or `certificate` and `key`, or all three"
+            } else {
+                continue;
+            };
+            return Err(conflict(section, why.into()));
         }
         let mut clusters: Vec<&str> = vec![];
         for kafka in &self.kafka {

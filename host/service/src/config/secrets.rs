@@ -1,21 +1,38 @@
-//! Secrets by name: where each is to be found, never what it is. Values are read anew each time they are asked for, so
-//! that a rotated secret is used at once and none lies in memory that a report could be made from.
+//! Secrets by name: where each is to be found, never what it is. Variables and files are read anew each time they are asked
+//! for, so that a rotated secret is used at once; what a command gave is kept for a while, because it may take seconds.
+//! Start at [`SecretBook`].
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use lagdoctor_runtime::{Secret, Secrets};
 
 use super::ConfigError;
+use super::command::SecretCommand;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where one secret comes from.
+#[derive(Clone, Debug)]
 pub(super) enum Place {
     Variable(String),
     File(PathBuf),
+    Command(Arc<SecretCommand>),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable(variable) => write!(f, "environment variable {variable}"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            // Arguments stay unsaid: an operator may have put there what does not belong there.
+            Self::Command(command) => write!(f, "the command {}", command.program()),
+        }
+    }
 }
 
 /// The secrets that a configuration names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct SecretBook {
     places: BTreeMap<String, Place>,
 }
@@ -29,22 +46,13 @@ impl SecretBook {
         Ok(())
     }
 
-    /// The values of all secrets that are to be had, for keeping them out of what is written down.
-    pub fn values(&self) -> Vec<Secret> {
-        self.places.keys().filter_map(|name| self.get(name)).collect()
-    }
-
     /// Whether a secret has this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.places.contains_key(name)
     }
 
     fn missing(&self, name: &str, why: String) -> ConfigError {
-        let place = match self.places.get(name) {
-            Some(Place::Variable(variable)) => format!("environment variable {variable}"),
-            Some(Place::File(path)) => path.display().to_string(),
-            None => "[secrets]".to_owned(),
-        };
+        let place = self.places.get(name).map_or_else(|| "[secrets]".to_owned(), ToString::to_string);
         ConfigError::Secret { name: name.to_owned(), place, why }
     }
 
@@ -58,6 +66,7 @@ impl SecretBook {
                 std::env::VarError::NotUnicode(_) => "it is no UTF-8".to_owned(),
             }),
             Some(Place::File(path)) => std::fs::read_to_string(path).map_err(|error| error.to_string()),
+            Some(Place::Command(command)) => command.value(),
         };
         let text = text.map_err(|why| self.missing(name, why))?;
         Ok(text.trim_end_matches(['\r', '\n']).to_owned())
@@ -67,5 +76,9 @@ impl SecretBook {
 impl Secrets for SecretBook {
     fn get(&self, name: &str) -> Option<Secret> {
         Secret::new(self.text(name).ok()?).ok()
+    }
+
+    fn all(&self) -> Vec<Secret> {
+        self.places.keys().filter_map(|name| self.get(name)).collect()
     }
 }

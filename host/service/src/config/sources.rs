@@ -2,15 +2,18 @@
 //! from flags. Topology files are read here, and every secret is looked for. Start at [`Sources`].
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use lagdoctor_kafka::KafkaConfig;
-use lagdoctor_model::Topology;
-use lagdoctor_runtime::{Limits, Pool};
+use lagdoctor_model::{Millis, Topology};
+use lagdoctor_runtime::{HttpPattern, Identity, Limits, Network, Pool, TlsTarget};
 
+use crate::duration;
 use crate::report::Links;
 
+use super::command::SecretCommand;
 use super::secrets::{Place, SecretBook};
-use super::{Config, ConfigError, HostSection, PluginSection, PropertyValue, read_topology};
+use super::{Config, ConfigError, HostSection, PluginSection, PropertyValue, TlsSection, read_topology};
 
 /// Name of the bundled collector that reads Prometheus; its config has `url`.
 const PROMETHEUS: &str = "collector-prometheus";
@@ -28,6 +31,8 @@ pub struct Sources {
     pub host: HostSection,
     /// Where secrets are to be found.
     pub secrets: SecretBook,
+    /// Whom to trust, and who to be, towards some hosts.
+    pub tls: Vec<TlsTarget>,
     /// Who depends on whom, as the operator says.
     pub topology: Topology,
     /// What each topology file named: the file, and its part of `topology`.
@@ -65,12 +70,19 @@ impl Sources {
     pub fn from_config(config: &Config) -> Result<Self, ConfigError> {
         let mut secrets = SecretBook::default();
         for (name, section) in &config.secrets {
-            let place = match (&section.env, &section.file) {
+            let place = match (&section.env, &section.command) {
                 (Some(variable), _) => Place::Variable(variable.clone()),
-                (None, file) => Place::File(config.folder.join(file.clone().unwrap_or_default())),
+                (None, Some(words)) => {
+                    let time = |given: Option<Millis>, usual| duration(given.unwrap_or(usual));
+                    let (timeout, keep) = (Millis::seconds(10), Millis::minutes(5));
+                    let (timeout, keep) = (time(section.timeout, timeout), time(section.keep, keep));
+                    Place::Command(Arc::new(SecretCommand::new(words.clone(), config.folder.clone(), timeout, keep)))
+                }
+                (None, None) => Place::File(config.folder.join(section.file.clone().unwrap_or_default())),
             };
             secrets.add(name, place)?;
         }
+        let tls = config.tls.iter().map(|section| target(config, section)).collect::<Result<_, _>>()?;
         let mut kafka = vec![];
         for section in &config.kafka {
             let mut cluster = KafkaConfig::new(section.cluster.clone(), section.bootstrap.clone());
@@ -105,7 +117,7 @@ impl Sources {
         let mut host = config.host.clone();
         host.cache = host.cache.map(|place| if place == Path::new("off") { place } else { config.folder.join(place) });
         let (file, graph_url) = (Some(config.file.clone()), config.report.graph_url.clone());
-        Ok(Self { kafka, plugins, host, secrets, topology, topology_files, file, prometheus, graph_url })
+        Ok(Self { kafka, plugins, host, secrets, tls, topology, topology_files, file, prometheus, graph_url })
     }
 
     /// What one call of a plugin may use, unless its own section says otherwise.
@@ -116,6 +128,17 @@ impl Sources {
     /// Room for calls of all plugins.
     pub fn pool(&self) -> Pool {
         self.host.pool(self.plugins.iter().map(|plugin| &plugin.limits))
+    }
+
+    /// The way out to the network, with TLS as the operator says.
+    ///
+    /// # Errors
+    /// When a certificate or key cannot be used.
+    pub fn network(&self) -> Result<Network, ConfigError> {
+        self.tls.iter().try_fold(Network::new(), |network, target| {
+            let wrong = |source| ConfigError::Tls { hosts: target.hosts.to_string(), source };
+            network.with_tls([target]).map_err(wrong)
+        })
     }
 
     /// How reports link to graphs: as the operator says, else into the Prometheus that is read.
@@ -157,6 +180,27 @@ impl Sources {
         }
         Ok(sources)
     }
+}
+
+/// What one `[[tls]]` section says, with its files read.
+fn target(config: &Config, section: &TlsSection) -> Result<TlsTarget, ConfigError> {
+    let read = |path: &Option<PathBuf>| match path {
+        None => Ok(None),
+        Some(path) => {
+            let path = config.folder.join(path);
+            std::fs::read(&path).map(Some).map_err(|source| ConfigError::Read { path, source })
+        }
+    };
+    let identity = match (read(&section.certificate)?, read(&section.key)?) {
+        (Some(certificates), Some(key)) => Some(Identity { certificates, key }),
+        _ => None,
+    };
+    let hosts = HttpPattern::parse(&section.hosts).map_err(|why| ConfigError::Conflict {
+        path: config.folder.clone(),
+        section: "[[tls]]".to_owned(),
+        why,
+    })?;
+    Ok(TlsTarget { hosts, authorities: read(&section.ca)?, identity })
 }
 
 /// Joins `more` into `topology`.

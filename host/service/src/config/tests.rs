@@ -50,7 +50,7 @@ fn a_mistake_is_named_with_file_line_column_field_and_what_was_expected() {
     insta::assert_snapshot!(error("[[kafka]]\ncluster = \"shop\"\nbootstrap = [\"kafka:9092\"]\n"), @"lagdoctor.toml:3:13: `bootstrap` in [[kafka]]: invalid type: sequence, expected a string");
     insta::assert_snapshot!(error("[notify]\nclose_afer = \"1m\"\n"), @"lagdoctor.toml:2:1: `close_afer` in [notify]: unknown field `close_afer`, expected `open_after` or `close_after`");
     insta::assert_snapshot!(error("[[plugin]]\nname = \"x\"\nlimits = { memory_mib = \"lots\" }\n"), @r#"lagdoctor.toml:3:25: `limits` in [[plugin]]: invalid type: string "lots", expected u32"#);
-    insta::assert_snapshot!(error("[[plugin]]\nname = \"x\"\ngrants = [\"files /\"]\n"), @"lagdoctor.toml:3:10: `grants` in [[plugin]]: `files /` is no grant: it starts with neither `http`, `secret` nor `signals`; write `KIND VALUE [private] [methods=PUT,DELETE]`, such as `http https://prometheus.example:9090 private`");
+    insta::assert_snapshot!(error("[[plugin]]\nname = \"x\"\ngrants = [\"files /\"]\n"), @"lagdoctor.toml:3:10: `grants` in [[plugin]]: `files /` is no grant: it starts with neither `http`, `secret` nor `signals`; write `KIND VALUE [private] [methods=PUT,DELETE] [for=URL]`, such as `http https://prometheus.example:9090 private` or `secret token for=https://api.example`");
     insta::assert_snapshot!(error("[service]\nlisten = \"localhost\"\n"), @r#"lagdoctor.toml:2:10: `listen` in [service]: `localhost` is no address to listen on; write an IP address and a port, such as "127.0.0.1:9187"; a name is not looked up"#);
     insta::assert_snapshot!(error("[[kafka]\n"), @"lagdoctor.toml:1:9: [[kafka]: unclosed array table, expected `]`");
 }
@@ -58,7 +58,13 @@ fn a_mistake_is_named_with_file_line_column_field_and_what_was_expected() {
 #[test]
 fn fields_that_contradict_each_other_are_named_together() {
     insta::assert_snapshot!(error("[[plugin]]\nname = \"a\"\nfile = \"b.wasm\"\n"), @"lagdoctor.toml: [[plugin]] number 1: give exactly one of `name` (bundled) and `file`");
-    insta::assert_snapshot!(error("[secrets]\na = {}\n"), @"lagdoctor.toml: secrets.a: give exactly one of `env` and `file`");
+    insta::assert_snapshot!(error("[secrets]\na = {}\n"), @"lagdoctor.toml: secrets.a: give exactly one of `env`, `file` and `command`");
+    insta::assert_snapshot!(error("[secrets]\na = { command = [] }\n"), @r#"lagdoctor.toml: secrets.a: `command` must name a program, such as ["pass", "show", "shop/kafka"]"#);
+    insta::assert_snapshot!(error("[secrets]\na = { env = \"A\", keep = \"1m\" }\n"), @"lagdoctor.toml: secrets.a: `timeout` and `keep` are about `command`");
+    insta::assert_snapshot!(error("[[tls]]\nhosts = \"shop\"\n"), @"lagdoctor.toml: [[tls]] number 1: `hosts` must read https://HOST[:PORT]: it has no scheme: write `scheme://host[:port]`");
+    insta::assert_snapshot!(error("[[tls]]\nhosts = \"http://shop\"\nca = \"a\"\n"), @"lagdoctor.toml: [[tls]] number 1: `hosts` must begin with https://: without TLS there is nothing to say here");
+    insta::assert_snapshot!(error("[[tls]]\nhosts = \"https://shop\"\nkey = \"a\"\n"), @"lagdoctor.toml: [[tls]] number 1: give `certificate` and `key` together");
+    insta::assert_snapshot!(error("[[tls]]\nhosts = \"https://shop\"\n"), @"lagdoctor.toml: [[tls]] number 1: give `ca`, or `certificate` and `key`, or all three");
     insta::assert_snapshot!(error("[[kafka]]\ncluster = \"a\"\nbootstrap = \"b\"\nproperties = { p = { secret = \"s\" } }\n"), @"lagdoctor.toml: [[kafka]] a: `p` uses secret `s`, which [secrets] does not have");
     insta::assert_snapshot!(error("[[plugin]]\nname = \"a\"\ngrants = [\"secret s\"]\n"), @"lagdoctor.toml: [[plugin]] number 1: grants secret `s`, which [secrets] does not have");
     insta::assert_snapshot!(error("[schedule]\nstep = \"2h\"\n"), @"lagdoctor.toml: [schedule]: `window` must be at least one `step`");
@@ -167,4 +173,33 @@ fn the_service_is_silent_unless_it_is_told_where_to_answer() {
 fn a_quarantine_that_cannot_be_is_refused() {
     insta::assert_snapshot!(error("[quarantine]\nfailures = 0\n"), @"lagdoctor.toml: [quarantine]: `failures` must be at least 1; a large number makes it never happen");
     insta::assert_snapshot!(error("[quarantine]\nfirst = \"1h\"\n"), @"lagdoctor.toml: [quarantine]: `longest` must be at least `first`");
+}
+
+#[test]
+fn files_of_tls_are_read_and_what_is_wrong_with_them_is_said_with_its_hosts() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ca.pem"), "not a certificate").unwrap();
+    let sources = |text: &str| {
+        let config = Config::parse(&folder.path().join("lagdoctor.toml"), text).unwrap();
+        Sources::from_config(&config)
+    };
+    let missing = sources("[[tls]]\nhosts = \"https://shop\"\nca = \"none.pem\"\n").unwrap_err().to_string();
+    assert!(missing.contains("none.pem"), "{missing}");
+    let wrong = sources("[[tls]]\nhosts = \"https://shop:8443\"\nca = \"ca.pem\"\n").unwrap();
+    let said = wrong.network().err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(said.starts_with("[[tls]] for https://shop:8443: the file of authorities"), "{said}");
+    assert!(sources("").unwrap().network().is_ok());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_may_come_from_a_command_and_a_command_that_fails_is_told_at_the_start() {
+    use lagdoctor_runtime::Secrets;
+    let sources = |text: &str| Sources::from_config(&Config::parse(Path::new("lagdoctor.toml"), text).unwrap());
+    let book = sources("[secrets]\na = { command = [\"printf\", \"hunter2\"] }\n").unwrap().secrets;
+    assert_eq!(book.get("a"), lagdoctor_runtime::Secret::new("hunter2").ok());
+    assert_eq!(book.all().len(), 1);
+    let failed = sources("[secrets]\na = { command = [\"false\", \"hunter2\"] }\n").unwrap_err().to_string();
+    assert!(failed.starts_with("secret `a` is not to be had from the command false: it failed"), "{failed}");
+    assert!(!failed.contains("hunter2"), "{failed}");
 }

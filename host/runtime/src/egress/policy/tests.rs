@@ -19,8 +19,8 @@ fn session<T: Transport + 'static>(transport: &Arc<T>, limits: Limits) -> Sessio
         "http http://127.0.0.1:1234",
         "http http://169.254.169.254 private",
         "http http://0.0.0.0 private",
-        "secret token",
-        "secret login",
+        "secret token for=https://api.example",
+        "secret login for=https://api.example",
         "secret hook",
         "secret lost",
     ];
@@ -34,7 +34,7 @@ fn session<T: Transport + 'static>(transport: &Arc<T>, limits: Limits) -> Sessio
         secret("other", "not-granted"),
     ]
     .into();
-    Session::new("prom", grants, Arc::new(secrets), transport.clone(), &limits)
+    Session::new("prom", grants, Arc::new(secrets), transport.clone(), Arc::new(Common::new(&limits)), &limits)
 }
 
 fn get(url: &str) -> Ask {
@@ -240,7 +240,7 @@ async fn one_call_has_so_many_requests_and_bytes_and_no_more() {
     let refusal = session.fetch(get("https://api.example/1234")).await.unwrap_err();
     assert_eq!(
         refusal.message,
-        "the answer of api.example:443 is larger than 3 bytes; ask for less, or raise `http_body_bytes`"
+        "the answer of api.example:443 is larger than 3 bytes; ask for less, or raise `http_body_mib`"
     );
     assert_eq!(session.fetch(get("https://api.example/1")).await.unwrap_err().code, "rate-limited");
 }
@@ -276,6 +276,53 @@ async fn an_answer_that_is_compressed_unasked_is_refused() {
     }));
     let refusal = session(&transport, Limits::default()).fetch(get("https://api.example/")).await.unwrap_err();
     assert!(refusal.message.contains("`gzip`"), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn where_a_cloud_hands_out_credentials_is_refused_by_name() {
+    for host in ["metadata.google.internal", "METADATA.google.internal.", "instance-data"] {
+        let manifest = asking(&["http http://*"]);
+        let grants = Grants::new(&manifest, &json!({}), &["http http://*".parse().unwrap()]).unwrap();
+        let transport = Arc::new(InProcess::new(|_: &HttpRequest| Ok(ok("fine"))));
+        let (secrets, limits) = (Arc::new(crate::NoSecrets), Limits::default());
+        let common = Arc::new(Common::new(&limits));
+        let mut session = Session::new("prom", Arc::new(grants), secrets, transport.clone(), common, &limits);
+        let refusal = session.fetch(get(&format!("http://{host}/"))).await.unwrap_err();
+        assert!(refusal.message.contains("hands out credentials"), "{refusal:?}");
+        assert!(transport.asked.lock().unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_secret_goes_only_to_its_host() {
+    let with = |url: &str| Ask { auth: auth("bearer", "token", ""), ..get(url) };
+    assert!(check(with("https://api.example/")).await.contains(TOKEN));
+    let said = check(with("http://10.0.0.7:9090/")).await;
+    assert!(said.starts_with("not-granted: secret `token` may not go to http://10.0.0.7:9090"), "{said}");
+    assert!(said.contains("`secret token for=http://10.0.0.7:9090`"), "{said}");
+}
+
+#[tokio::test]
+async fn a_secret_that_was_changed_after_it_was_sent_is_still_blanked() {
+    struct Rotating(std::sync::atomic::AtomicU32);
+    impl Secrets for Rotating {
+        fn get(&self, _: &str) -> Option<Secret> {
+            let turn = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Secret::new(format!("rotated-{turn}-secret")).ok()
+        }
+    }
+    let manifest = asking(&["http https://*", "secret token"]);
+    let rules = ["http https://api.example".parse().unwrap(), "secret token".parse().unwrap()];
+    let grants = Arc::new(Grants::new(&manifest, &json!({}), &rules).unwrap());
+    let transport = Arc::new(InProcess::new(|request: &HttpRequest| Ok(ok(&format!("{:?}", request.headers)))));
+    let limits = Limits::default();
+    let common = Arc::new(Common::new(&limits));
+    let mut session = Session::new("prom", grants, Arc::new(Rotating(0.into())), transport, common, &limits);
+    for _ in 0..3 {
+        let ask = Ask { auth: auth("bearer", "token", ""), ..get("https://api.example/") };
+        let body = String::from_utf8(session.fetch(ask).await.unwrap().body).unwrap();
+        assert!(body.contains("[secret]") && !body.contains("rotated"), "{body}");
+    }
 }
 
 #[test]
