@@ -1,4 +1,4 @@
-//! What was asked for, and what does it do? Four commands, few options; `USAGE` is all there is.
+//! What was asked for, and what does it do? Five commands, few options; `USAGE` is all there is.
 
 use std::process::{Command as Process, ExitCode};
 
@@ -14,6 +14,8 @@ const USAGE: &str = "\
 cargo xtask build [--guests-only] [--plugin NAME]...   the plugins, then the release binary target/release/lagdoctor
 cargo xtask demo [ARGUMENTS FOR `lagdoctor demo`]      the whole job on simulated incidents
 cargo xtask test                                       everything that must hold before a change lands
+cargo xtask fuzz [--for 10m] [TARGET]...               bytes of strangers for components, bundle, config, manifest,
+                                                       offsets and http; findings are saved in target/fuzz
 
   --yes                     install Debian packages for the plugins' toolchain without asking, where rustup cannot
   --toolchain rustup|debian use this one for the plugins instead of the first that works";
@@ -25,6 +27,7 @@ pub(crate) enum Command {
     Build { scope: Scope, selection: Selection, options: Options },
     Demo { arguments: Vec<String>, options: Options },
     Test { options: Options },
+    Fuzz { arguments: Vec<String> },
 }
 
 /// How much to build.
@@ -51,6 +54,7 @@ impl Command {
         while let Some(word) = words.next() {
             match (command, word) {
                 ("demo", "--") => rest.extend(words.by_ref().map(str::to_owned)),
+                ("fuzz", word) => rest.push(word.to_owned()),
                 (_, "--yes") => options.consent = Consent::Given,
                 (_, "--toolchain") => {
                     options.toolchain = match words.next() {
@@ -73,6 +77,7 @@ impl Command {
             "build" => Ok(Self::Build { scope, selection, options }),
             "demo" => Ok(Self::Demo { arguments: rest, options }),
             "test" => Ok(Self::Test { options }),
+            "fuzz" => Ok(Self::Fuzz { arguments: rest }),
             "help" | "--help" | "-h" => Ok(Self::Help),
             other => Err(Failure::usage(&format!("there is no command `{other}`"), USAGE)),
         }
@@ -102,6 +107,7 @@ impl Command {
                 stages.run("binary", || run(layout.cargo().args(["build", "--package", "lagdoctor"])))?;
                 return demo(&layout, &arguments);
             }
+            Self::Fuzz { arguments } => return fuzz(&layout, &arguments),
             Self::Test { options } => {
                 prerequisites::check()?;
                 return check::everything(&layout, &mut stages, options);
@@ -119,6 +125,14 @@ fn demo(layout: &Layout, arguments: &[String]) -> Result<ExitCode, Failure> {
         .args(arguments)
         .status()
         .map_err(|source| Failure::Start { program: program.display().to_string(), source })?;
+    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(2)))
+}
+
+/// Runs the fuzzer, whose exit code says whether something was found.
+fn fuzz(layout: &Layout, arguments: &[String]) -> Result<ExitCode, Failure> {
+    let mut command = layout.cargo();
+    command.args(["run", "--quiet", "--package", "lagdoctor-fuzz", "--"]).args(arguments);
+    let status = command.status().map_err(|source| Failure::Start { program: "cargo".to_owned(), source })?;
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(2)))
 }
 
@@ -146,6 +160,12 @@ mod tests {
         let selection = Selection::Named(vec!["scorer-jvm".into(), "scorer-logs".into()]);
         let both = Command::Build { scope: Scope::Guests, selection, options: FIRST };
         assert_eq!(parse("build --guests-only --plugin scorer-jvm --plugin scorer-logs").unwrap(), both);
+    }
+
+    #[test]
+    fn what_the_fuzzer_is_told_is_passed_on() {
+        let told = Command::Fuzz { arguments: vec!["bundle".into(), "--for".into(), "10m".into()] };
+        assert_eq!(parse("fuzz bundle --for 10m").unwrap(), told);
     }
 
     #[test]

@@ -60,6 +60,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("lagdoctor-guest-build", &[]),
     // Builds the plugins before anything else is built, so it names nothing that embeds or runs them.
     ("xtask", &["lagdoctor-guest-build"]),
+    ("lagdoctor-fuzz", ANYTHING),
     ("lagdoctor-benches", ANYTHING),
 ];
 
@@ -75,7 +76,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("clap", &["lagdoctor"]),
     ("indicatif", &["lagdoctor"]),
     // The runtime's tests make guests out of text.
-    ("wit-component", &["lagdoctor-guest-build", "lagdoctor-runtime"]),
+    ("wit-component", &["lagdoctor-guest-build", "lagdoctor-runtime", "lagdoctor-fuzz"]),
     ("cargo_metadata", &["xtask"]),
     ("criterion", &[]),
 ];
