@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 use lagdoctor_model::{Diagnosis, Millis, Signals};
-use lagdoctor_runtime::Bound;
+use lagdoctor_runtime::{Bound, Secrets};
 use lagdoctor_service::audit::{Audit, AuditError, Build, Digest, Draft, Entry, Keep, Place, default_database};
 use lagdoctor_service::{Config, Options, Reading, Trace};
 
