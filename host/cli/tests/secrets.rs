@@ -26,7 +26,7 @@ const PLANTED: [&str; 8] = [
     HOOK,
     KAFKA,
     "alice.liddell@example.com",
-    "4929123456789012",
+    "4929123456789015",
     "AKIAIOSFODNN7EXAMPLE",
 ];
 
@@ -95,7 +95,7 @@ fn answer(mut stream: TcpStream, address: &str, seen: &Mutex<String>) -> Option<
     let (head, body) = whole.split_once("\r\n\r\n")?;
     let status = head.lines().next()?.replace("HTTP/1.0", "HTTP/1.1");
     let told = format!(
-        "sent {} for alice.liddell@example.com paying with 4929123456789012 by AKIAIOSFODNN7EXAMPLE, sasl {KAFKA}, hook {HOOK}: ",
+        "sent {} for alice.liddell@example.com paying with 4929123456789015 by AKIAIOSFODNN7EXAMPLE, sasl {KAFKA}, hook {HOOK}: ",
         asked.authorization
     );
     let body = body.replace("\"message\":\"", &format!("\"message\":\"{told}"));
@@ -121,7 +121,7 @@ fn run(folder: &Path, arguments: &[&str]) -> (Output, String) {
         .output()
         .unwrap();
     let written = [String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)].concat();
-    assert!(output.status.code().is_some_and(|code| code < 2), "{arguments:?}: {written}");
+    assert!(output.status.code().is_some(), "{arguments:?}: {written}");
     (output, written)
 }
 
@@ -178,17 +178,21 @@ fn no_output_holds_a_secret_or_whose_data_was_in_the_logs() {
 
     for format in ["text", "json", "markdown", "html"] {
         let (output, written) = run(folder.path(), &["-vv", "diagnose", "-c", file, "--format", format]);
-        assert!(!output.stdout.is_empty());
+        assert!(output.status.code() == Some(1) && !output.stdout.is_empty(), "{format}: {written}");
         search(format, &written);
     }
     let (_, written) = run(folder.path(), &["-vv", "status", "-c", file]);
     search("status", &written);
     let (_, written) = run(folder.path(), &["-vv", "record", "-c", file, "--out", "incident"]);
     search("record", &written);
-    assert!(fs::read_to_string(folder.path().join("incident/logs.jsonl")).is_ok_and(|lines| lines.lines().count() > 0));
+    assert!(
+        fs::read_to_string(folder.path().join("incident/logs.ndjson")).is_ok_and(|lines| lines.lines().count() > 0)
+    );
     let (_, written) = run(folder.path(), &["-vv", "diagnose", "--bundle", "incident", "--format", "html"]);
     search("diagnosis of a bundle", &written);
-    let (_, written) = run(folder.path(), &["-vv", "run", "-c", file, "--rounds", "3"]);
+    // The webhook knows no such path and says so with all that it was sent; the message stays undelivered.
+    let (output, written) = run(folder.path(), &["-vv", "run", "-c", file, "--rounds", "3"]);
+    assert!(output.status.code() == Some(2) && written.contains("could not tell notifier-webhook"), "{written}");
     search("run", &written);
     assert!(search_folder(folder.path()) > 3, "the bundle was searched");
 

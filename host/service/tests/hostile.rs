@@ -41,7 +41,7 @@ fn misbehaving(world: &str, mode: &str) -> PluginSection {
         alias: Some(format!("bad-{mode}")),
         config: json!({ "mode": mode, "url": "http://far.example/" }),
         grants: vec!["signals jvm.".parse().unwrap()],
-        limits: LimitsSection { fuel: Some(100_000_000), memory_mib: Some(64), ..LimitsSection::default() },
+        limits: LimitsSection { fuel: Some(1_000_000_000), memory_mib: Some(64), ..LimitsSection::default() },
         ..PluginSection::file(folder().join(format!("misbehaving-{world}.wasm")))
     }
 }

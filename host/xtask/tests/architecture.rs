@@ -74,7 +74,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("rusqlite", &["lagdoctor-service"]),
     ("axum", &["lagdoctor"]),
     ("clap", &["lagdoctor"]),
-    ("indicatif", &["lagdoctor"]),
+    ("indicatif", &["lagdoctor", "lagdoctor-fuzz"]),
     // The runtime's tests make guests out of text.
     ("wit-component", &["lagdoctor-guest-build", "lagdoctor-runtime", "lagdoctor-fuzz"]),
     ("cargo_metadata", &["xtask"]),
