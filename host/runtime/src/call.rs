@@ -25,6 +25,7 @@ use crate::manifest::World;
 use crate::plugin::Bound;
 use crate::store::{DeadlineExceeded, Denied, HostCallsExhausted, State};
 use crate::text::clean;
+use crate::usage::Usage;
 
 /// A store for one job, and what it takes to say how the job went.
 pub(crate) struct Call<'a> {
@@ -60,6 +61,15 @@ impl<'a> Call<'a> {
         })?;
         let time_left = limits.timeout.saturating_sub(since.elapsed());
         Ok(Self { store, time_left, plugin, limits, job, watch: None, _slot: slot })
+    }
+
+    /// What the guest has used up so far.
+    fn used(&self) -> Usage {
+        Usage {
+            // Fuel is always on; were it not, nothing would have been used.
+            fuel: self.limits.fuel.saturating_sub(self.store.get_fuel().unwrap_or(self.limits.fuel)),
+            memory_bytes: self.store.data().limiter.memory_used(self.limits),
+        }
     }
 
     /// What the job gave, and what it was refused meanwhile; or how it failed.
@@ -248,6 +258,7 @@ macro_rules! job {
             };
             tokio::time::timeout($call.time_left, Box::pin(work)).await
         };
+        $self.inner.meter.note($call.used());
         $call.settle(outcome)?
     }};
 }

@@ -27,6 +27,7 @@ mod pool;
 mod rate;
 mod store;
 mod text;
+mod usage;
 
 #[cfg(test)]
 mod testing;
@@ -52,3 +53,4 @@ pub use manifest::{Ask, Manifest, World};
 pub use plugin::{Bound, Operator, Plugin};
 pub use pool::Pool;
 pub use url::Url;
+pub use usage::Usage;

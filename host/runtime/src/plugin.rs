@@ -16,6 +16,7 @@ use crate::load::Prepared;
 use crate::manifest::{self, Manifest, World};
 use crate::rate::LogRate;
 use crate::text::clean;
+use crate::usage::{Meter, Usage};
 
 /// A component that has been checked, compiled and described. Cheap to clone.
 #[derive(Clone)]
@@ -68,6 +69,7 @@ pub(crate) struct Inner {
     pub(crate) limits: Limits,
     pub(crate) log_rate: Arc<LogRate>,
     pub(crate) common: Arc<Common>,
+    pub(crate) meter: Meter,
 }
 
 impl Plugin {
@@ -133,7 +135,8 @@ impl Plugin {
         }
         let log_rate = Arc::new(LogRate::new(limits.log_lines_per_minute));
         let common = Arc::new(Common::new(&limits));
-        let inner = Inner { name, config, rules, grants: Arc::new(grants), secrets, limits, log_rate, common };
+        let (grants, meter) = (Arc::new(grants), Meter::default());
+        let inner = Inner { name, config, rules, grants, secrets, limits, log_rate, common, meter };
         Ok(Bound { plugin: self.clone(), inner: Arc::new(inner), guard: None })
     }
 
@@ -192,6 +195,11 @@ impl Bound {
     /// What one call may use.
     pub fn limits(&self) -> &Limits {
         &self.inner.limits
+    }
+
+    /// The most that one of its calls has used so far.
+    pub fn usage(&self) -> Usage {
+        self.inner.meter.most()
     }
 }
 

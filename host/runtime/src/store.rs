@@ -145,6 +145,11 @@ impl Limiter {
         self.denied = Some(what);
         Ok(false)
     }
+
+    /// Bytes of all memories and tables that were granted so far.
+    pub(crate) fn memory_used(&self, limits: &Limits) -> usize {
+        limits.memory_bytes.saturating_sub(self.memory_left)
+    }
 }
 
 impl ResourceLimiter for Limiter {
