@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and the help that teaches it.
 
 mod audit;
+mod author;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use audit::{AuditCommand, AuditFormat, AuditPlace, VerifyArgs};
+pub use author::{AuthorCommand, BuildArgs, CheckArgs, Compiler, Language, NewArgs, TestArgs};
 
 const EXAMPLES: &str = "\
 Try it with nothing installed:
@@ -107,9 +109,9 @@ pub enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
-    /// Look at plugins.
+    /// Look at plugins, and make your own.
     Plugin {
-        /// What to look at.
+        /// What to do.
         #[command(subcommand)]
         command: PluginCommand,
     },
@@ -280,6 +282,9 @@ pub struct EvaluateArgs {
     /// A plugin file to grade in place of the bundled one of its world (scorers: besides); may be repeated.
     #[arg(long = "plugin", value_name = "FILE")]
     pub plugins: Vec<PathBuf>,
+    /// Leave this bundled scorer out, to see what it is worth, or what yours is worth in its place; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub without: Vec<String>,
     /// How to print.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -299,7 +304,7 @@ pub struct RecordArgs {
     pub out: PathBuf,
 }
 
-/// What to look at.
+/// What to do about plugins.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
     /// The plugins inside this program: world, version, what they are for; or those of a running service: how they
@@ -314,12 +319,15 @@ pub enum PluginCommand {
     },
     /// One plugin: world, imports, grants asked for, config, limits, digest.
     Inspect {
-        /// The name of a bundled plugin, or a component file.
+        /// The name of a bundled plugin, a component file, or the folder of a project that was built.
         plugin: String,
         /// How to print.
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// What authors of plugins do.
+    #[command(flatten)]
+    Author(AuthorCommand),
 }
 
 /// Reads `90s`, `30m`, `1h`, `2d`, `250ms`.

@@ -23,7 +23,7 @@ pub fn host(transport: Arc<dyn Transport>, sources: &Sources) -> Result<Host> {
 }
 
 /// The cache of this user. A folder that cannot be trusted is said once, and done without.
-fn cache(section: &HostSection) -> Result<Option<Cache>> {
+pub fn cache(section: &HostSection) -> Result<Option<Cache>> {
     static SAID: Once = Once::new();
     let Some(folder) = folder(section, |name| std::env::var_os(name)) else { return Ok(None) };
     let bytes = bytes(section, std::env::var_os(SIZE).as_deref())?;

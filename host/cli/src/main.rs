@@ -68,5 +68,8 @@ async fn run(cli: Cli, output: &Output) -> miette::Result<ExitCode> {
         Command::Plugin { command: PluginCommand::Inspect { plugin, format } } => {
             commands::plugin::inspect(&plugin, format, output).await
         }
+        Command::Plugin { command: PluginCommand::Author(command) } => {
+            Box::pin(commands::author::run(command, output)).await
+        }
     }
 }

@@ -55,9 +55,12 @@ const ARROWS: &[(&str, &[&str])] = &[
             "lagdoctor-service",
             "lagdoctor-sim",
             "lagdoctor-grade",
+            "lagdoctor-guest-build",
+            "lagdoctor-authoring",
         ],
     ),
     ("lagdoctor-guest-build", &[]),
+    ("lagdoctor-authoring", &["lagdoctor-wit", "lagdoctor-model", "lagdoctor-runtime", "lagdoctor-guest-build"]),
     // Builds the plugins before anything else is built, so it names nothing that embeds or runs them.
     ("xtask", &["lagdoctor-guest-build"]),
     ("lagdoctor-fuzz", ANYTHING),

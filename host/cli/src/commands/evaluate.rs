@@ -22,7 +22,8 @@ use crate::session::Session;
 pub async fn run(args: EvaluateArgs, output: &Output) -> Result<ExitCode> {
     let scenarios = scenarios(&args.scenarios)?;
     let stage = Arc::new(Stage::default());
-    let session = Session::open(sources(), &args.plugins, "simulated", stage.clone()).await?;
+    let mut session = Session::open(sources(), &args.plugins, "simulated", stage.clone()).await?;
+    leave_out(&mut session.loaded.plugins, &args.without)?;
     let rival = rival(stage.clone()).await?;
     let (first, last) = args.seeds;
     let bar = output.progress(scenarios.len() as u64 * (last - first + 1), "grading");
@@ -59,6 +60,22 @@ pub async fn run(args: EvaluateArgs, output: &Output) -> Result<ExitCode> {
         Format::Markdown => format!("```\n{}```\n", scorecard.text()),
     });
     Ok(output::exit(output::FINE))
+}
+
+/// Takes scorers away.
+fn leave_out(plugins: &mut Plugins, names: &[String]) -> Result<()> {
+    for name in names {
+        let before = plugins.scorers.len();
+        let known: Vec<String> = plugins.scorers.iter().map(|scorer| scorer.name().to_owned()).collect();
+        plugins.scorers.retain(|scorer| scorer.name() != name);
+        if plugins.scorers.len() == before {
+            return Err(miette!(
+                help = format!("scorers in use are {}", known.join(", ")),
+                "there is no scorer `{name}` to leave out"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The naive rival: the largest z-score, nothing else.

@@ -1,6 +1,7 @@
 //! The commands, one file each. Each turns arguments into calls of the crates below and prints what they answer.
 
 pub mod audit;
+pub mod author;
 pub mod demo;
 pub mod diagnose;
 pub mod evaluate;

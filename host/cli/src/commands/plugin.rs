@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use crate::args::Format;
 use crate::bundled::BUNDLED;
 use crate::client;
+use crate::commands::author;
 use crate::host::host;
 use crate::output::{self, Output};
 
@@ -79,6 +80,11 @@ pub async fn inspect(plugin: &str, format: Format, output: &Output) -> Result<Ex
     let host = host(Arc::new(Network::new()), &Sources::default())?;
     let loaded = match BUNDLED.iter().find(|component| component.name == plugin) {
         Some(component) => host.load(component.name, component.wasm).await.into_diagnostic(),
+        // A project's folder stands for what was built of it.
+        None if Path::new(plugin).is_dir() => {
+            let path = author::component(Path::new(plugin))?;
+            host.load(&path.display().to_string(), &author::read(&path)?).await.into_diagnostic()
+        }
         None => host.load_file(Path::new(plugin)).await.map_err(|error| match error {
             LoadError::Read { source, .. } => {
                 let known: Vec<&str> = BUNDLED.iter().map(|component| component.name).collect();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lagdoctor_bundle::{Meta, Truth};
 use lagdoctor_grade::{Stage, look, sources, truth};
-use lagdoctor_model::{Millis, Timestamp};
+use lagdoctor_model::{Millis, Signals, Timestamp};
 use lagdoctor_sim::{Scenario, Simulation, builtin_names, endpoints};
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
 
@@ -105,12 +105,17 @@ fn keep_what_was_recorded(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes the run as a bundle, seen by the real collectors. Says what was written.
-async fn bundle(run: &Arc<Simulation>, folder: &Path) -> Result<String> {
+/// The last hour of the run, seen by the real collectors.
+pub async fn seen(run: &Arc<Simulation>) -> Result<Signals> {
     let stage = Arc::new(Stage::default());
     let session = Session::open(sources(), &[], "simulated", stage.clone()).await?;
     stage.put_on(run.clone());
-    let signals = look(run, &session.loaded.collectors).await;
+    Ok(look(run, &session.loaded.collectors).await)
+}
+
+/// Writes the run as a bundle. Says what was written.
+async fn bundle(run: &Arc<Simulation>, folder: &Path) -> Result<String> {
+    let signals = seen(run).await?;
     lagdoctor_bundle::write(folder, &signals, &Meta { source: SOURCE.into(), symptom: None }).into_diagnostic()?;
     Ok(format!(
         "wrote {} series and {} of {} to {}; what really happened is in {}",

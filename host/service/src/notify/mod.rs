@@ -55,7 +55,8 @@ pub async fn tell(
     told
 }
 
-fn renderings(diagnosis: &Diagnosis, links: &Links) -> Vec<Rendering> {
+/// What notifiers are given to show to people.
+pub fn renderings(diagnosis: &Diagnosis, links: &Links) -> Vec<Rendering> {
     vec![
         Rendering { format: Format::Headline, text: headline(diagnosis) },
         Rendering { format: Format::Markdown, text: markdown(diagnosis, links) },

@@ -1,0 +1,238 @@
+//! How does an author's project become a component? [`Project::open`] sees what lies in a folder and in which language,
+//! [`Project::build`] runs that language's own tool and puts the component beside the manifest. The tools talk to the
+//! person themselves.
+
+mod rust;
+mod scripted;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{fs, io};
+
+use lagdoctor_guest_build::{Toolchain, ToolchainError};
+
+use scripted::Script;
+
+/// A folder with a plugin's source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Project {
+    folder: PathBuf,
+    name: String,
+    source: Source,
+}
+
+/// In which language it is written, and what its manifest says of that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Source {
+    Rust,
+    JavaScript(Script),
+    Python(Script),
+}
+
+/// What was built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Built {
+    /// The component, beside the manifest.
+    pub path: PathBuf,
+    /// The component.
+    pub bytes: Vec<u8>,
+}
+
+/// A folder holds no plugin, or it cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// No manifest.
+    #[error("`{}` holds no Cargo.toml, package.json or pyproject.toml, so there is nothing to build", .0.display())]
+    NoProject(PathBuf),
+    /// A manifest that does not describe a plugin.
+    #[error("`{}` does not describe a plugin: {why}", path.display())]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What is missing, and what to write.
+        why: String,
+    },
+    /// No compiler for Rust.
+    #[error(transparent)]
+    Toolchain(#[from] ToolchainError),
+    /// The tool of a language is not there.
+    #[error("`{tool}`, which makes components of {language}, is not there")]
+    Tool {
+        /// Its program.
+        tool: &'static str,
+        /// For which language.
+        language: &'static str,
+    },
+    /// A program could not be started, or be listened to.
+    #[error("cannot run `{program}`")]
+    Run {
+        /// What was started.
+        program: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The tool has said why.
+    #[error("{tool} could not build `{name}`; what it says stands above")]
+    Failed {
+        /// Which tool.
+        tool: &'static str,
+        /// The plugin.
+        name: String,
+    },
+    /// Cargo succeeded and left no module.
+    #[error("cargo built `{0}` and left no WebAssembly module; is `crate-type` of [lib] a list with \"cdylib\" in it?")]
+    NoModule(String),
+    /// A module that is no plugin.
+    #[error("`{name}` does not become a component: {why}")]
+    Component {
+        /// The plugin.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// A file cannot be read or written.
+    #[error("cannot {verb} {}", path.display())]
+    File {
+        /// `read` or `write`.
+        verb: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl BuildError {
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::NoProject(_) => "give the plugin's folder, or make one with `lagdoctor plugin new scorer NAME`",
+            Self::Manifest { .. } => "`lagdoctor plugin new scorer NAME` writes a manifest to copy from",
+            Self::Run { .. } => "install it, or put it on the PATH",
+            Self::Toolchain(_) => "either command has to be run only once",
+            Self::Tool { tool: scripted::JAVASCRIPT, .. } => "npm install",
+            Self::Tool { .. } => "python3 -m venv .venv && .venv/bin/pip install componentize-py",
+            Self::Failed { tool: rust::CARGO, .. } => "`cargo test` builds the same source natively, and sooner",
+            Self::Failed { .. } => "run the plugin's own tests first, which say more in less time",
+            Self::NoModule(_) => "write crate-type = [\"cdylib\", \"rlib\"] under [lib]",
+            Self::Component { .. } => "a plugin has exactly one line such as `lagdoctor_sdk::export_scorer!(Type);`",
+            Self::File { .. } => "check the path, the rights and the free space",
+        }
+    }
+}
+
+impl Project {
+    /// The project in this folder.
+    ///
+    /// # Errors
+    /// When there is no manifest, or it does not describe a plugin.
+    pub fn open(folder: &Path) -> Result<Self, BuildError> {
+        type Reader = fn(&str) -> Result<(String, Source), String>;
+        let kinds: [(&str, Reader); 3] =
+            [("Cargo.toml", rust::read), ("package.json", scripted::javascript), ("pyproject.toml", scripted::python)];
+        for (manifest, read) in kinds {
+            let path = folder.join(manifest);
+            let text = match fs::read_to_string(&path) {
+                Ok(text) => text,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(source) => return Err(BuildError::File { verb: "read", path, source }),
+            };
+            let (name, source) = read(&text).map_err(|why| BuildError::Manifest { path: path.clone(), why })?;
+            let folder =
+                std::path::absolute(folder).map_err(|source| BuildError::File { verb: "read", path, source })?;
+            return Ok(Self { folder, name, source });
+        }
+        Err(BuildError::NoProject(folder.to_path_buf()))
+    }
+
+    /// The name of the plugin.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it lies; absolute.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where its component goes.
+    pub fn component(&self) -> PathBuf {
+        self.folder.join(format!("{}.wasm", self.name))
+    }
+
+    /// Builds the component. `toolchain` finds a compiler, if it takes one. What the tools say goes to standard error as
+    /// it is.
+    ///
+    /// # Errors
+    /// When there is no tool, it fails, or what it makes is no plugin.
+    pub fn build(&self, toolchain: impl FnOnce() -> Result<Toolchain, ToolchainError>) -> Result<Built, BuildError> {
+        let bytes = match &self.source {
+            Source::Rust => rust::build(self, toolchain()?)?,
+            Source::JavaScript(script) => scripted::build_javascript(self, script)?,
+            Source::Python(script) => scripted::build_python(self, script)?,
+        };
+        let path = self.component();
+        write_whole(&path, &bytes)?;
+        Ok(Built { path, bytes })
+    }
+}
+
+/// Runs a tool that talks to the person itself. Its standard output goes where its errors go, because ours is for the
+/// answer.
+fn run(tool: &'static str, name: &str, command: &mut Command) -> Result<(), BuildError> {
+    let status = command.stdin(std::process::Stdio::null()).stdout(io::stderr()).status();
+    let status = status.map_err(|source| BuildError::Run { program: command_name(command), source })?;
+    if status.success() { Ok(()) } else { Err(BuildError::Failed { tool, name: name.to_owned() }) }
+}
+
+fn command_name(command: &Command) -> String {
+    command.get_program().to_string_lossy().into_owned()
+}
+
+/// Writes a file whole or not at all.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), BuildError> {
+    let fresh = path.with_extension(format!("new-{}", std::process::id()));
+    let failed = |source| BuildError::File { verb: "write", path: path.to_path_buf(), source };
+    std::fs::write(&fresh, bytes).map_err(failed)?;
+    std::fs::rename(&fresh, path).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said_of(manifest: Option<(&str, &str)>) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        if let Some((file, text)) = manifest {
+            std::fs::write(folder.path().join(file), text).unwrap();
+        }
+        match Project::open(folder.path()) {
+            Ok(project) => project.component().file_name().unwrap().to_string_lossy().into_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_folder_that_holds_no_plugin_is_told_what_it_lacks() {
+        assert!(said_of(None).contains("holds no Cargo.toml"));
+        let rust = |text| said_of(Some(("Cargo.toml", text)));
+        assert!(rust("[package").contains("it is no TOML"));
+        assert!(rust("[workspace]").contains("no `name`"));
+        assert!(rust("[package]\nname = \"a\"\n").contains("crate-type"));
+        assert_eq!(rust("[package]\nname = \"my-scorer\"\n[lib]\ncrate-type = [\"cdylib\"]\n"), "my-scorer.wasm");
+        let javascript = |text| said_of(Some(("package.json", text)));
+        assert!(javascript("[").contains("it is no JSON"));
+        assert!(javascript(r#"{"name": "a"}"#).contains("\"lagdoctor\""));
+        assert!(
+            javascript(r#"{"name": "a", "lagdoctor": {"world": "oracle", "source": "a.js"}}"#).contains("`oracle`")
+        );
+        let good = r#"{"name": "my-scorer", "lagdoctor": {"world": "scorer", "source": "a.js"}}"#;
+        assert_eq!(javascript(good), "my-scorer.wasm");
+        let python = |text| said_of(Some(("pyproject.toml", text)));
+        assert!(python("[project]\nname = \"a\"\n").contains("[tool.lagdoctor]"));
+        let escape = "[project]\nname = \"a\"\n[tool.lagdoctor]\nworld = \"scorer\"\nsource = \"../a.py\"\n";
+        assert!(python(escape).contains("source"));
+        assert_eq!(python(&escape.replace("../", "")), "a.wasm");
+        assert!(rust("[package]\nname = \"../../a\"\n[lib]\ncrate-type = [\"cdylib\"]\n").contains("cannot name"));
+    }
+}

@@ -1,0 +1,40 @@
+//! Says whether a host would want a component.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use lagdoctor_authoring::check::{Outcome, check};
+use lagdoctor_authoring::{Case, Subject};
+use lagdoctor_service::config::HostSection;
+use lagdoctor_service::derive;
+use lagdoctor_sim::Simulation;
+use miette::{IntoDiagnostic, Result};
+
+use crate::args::CheckArgs;
+use crate::commands::simulate;
+use crate::host::cache;
+use crate::output::{self, Output};
+
+/// The draw of the usual window.
+const SEED: u64 = 1;
+
+/// Runs the command.
+pub async fn run(args: CheckArgs, output: &Output) -> Result<ExitCode> {
+    let path = super::component(&args.plugin)?;
+    let wasm = super::read(&path)?;
+    let config = super::config(args.config.as_deref())?;
+    let scenario = simulate::scenario(&args.scenario)?;
+    let bar = output.progress(2, "simulating an hour");
+    let run = tokio::task::spawn_blocking(move || Simulation::pair(&scenario, SEED).run).await.into_diagnostic()?;
+    bar.inc(1);
+    bar.set_message("checking");
+    let mut signals = simulate::seen(&Arc::new(run)).await?;
+    derive::derive(&mut signals);
+    let usual = Case::new("a simulated hour", signals.normalised());
+    let cache = cache(&HostSection::default())?;
+    let source = path.display().to_string();
+    let report = check(Subject { source: &source, wasm: &wasm, config, cache }, usual).await.into_diagnostic()?;
+    bar.finish_and_clear();
+    output.say(&report.text());
+    Ok(output::exit(if report.count(Outcome::Fail) > 0 { output::FOUND } else { output::FINE }))
+}

@@ -1,0 +1,80 @@
+//! The way of a plugin's author outside this repository, for every world: begin, test, build, check. And what an author is
+//! told who goes wrong.
+#![cfg(unix)]
+
+#[path = "author/mod.rs"]
+mod author;
+
+use author::{Bench, covers, readme};
+
+#[test]
+fn a_plugin_of_every_world_is_tested_built_and_wanted_from_the_first_minute() {
+    let home = tempfile::tempdir().unwrap();
+    for world in ["collector", "ranker", "forecaster", "notifier"] {
+        let mut bench = Bench::new(home.path());
+        bench.must(&format!("lagdoctor plugin new {world} my-{world}"));
+        bench.enter(&format!("my-{world}"));
+        let tested = bench.must("cargo test --quiet");
+        assert!(tested.contains("test result: ok."), "{world}: {tested}");
+        let built = bench.must("lagdoctor plugin build");
+        let expected = [format!("built …/my-{world}.wasm, a {world} of … KiB"), "next:".to_owned()];
+        let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+        assert_eq!(covers(&expected, &built), Ok(()), "{world}: {built}");
+        let checked = bench.must("lagdoctor plugin check");
+        assert!(checked.ends_with("\na host would want it\n"), "{world}: {checked}");
+        // A collector brings a case along; to the others an incident is shown.
+        if world != "collector" {
+            bench.must_fail("lagdoctor plugin test", 2, "lagdoctor simulate slow-consumer");
+            bench.must("lagdoctor simulate slow-consumer --out tests/golden/slow-consumer");
+            bench.must_fail("lagdoctor plugin test", 1, "NEW   slow-consumer: nothing is expected yet");
+            bench.must("lagdoctor plugin test --update");
+        }
+        let tested = bench.must("lagdoctor plugin test");
+        assert!(tested.starts_with("ok    ") && !tested.contains(": 0 things"), "{world}: {tested}");
+    }
+}
+
+/// The scorer among the worlds.
+#[test]
+fn a_reader_of_the_readme_alone_makes_a_scorer_in_a_fresh_folder() {
+    let home = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(home.path());
+    let blocks = readme();
+    assert!(
+        blocks.len() == 3 && blocks[0].len() > 6,
+        "the README tells how in Rust, JavaScript and Python: {blocks:?}"
+    );
+    let mut printed = String::new();
+    for command in &blocks[0] {
+        match command.strip_prefix("cd ") {
+            Some(folder) => bench.enter(folder),
+            None => printed += &bench.must(command),
+        }
+    }
+    for line in ["test result: ok.", "built ", "a host would want it", "kept  gc-pauses: 4 things said", "AC@1"] {
+        assert!(printed.contains(line), "no `{line}` in\n{printed}");
+    }
+}
+
+#[test]
+fn an_author_who_goes_wrong_is_told_the_way() {
+    let home = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(home.path());
+    bench.must_fail("lagdoctor plugin new scorer StockLevels", 2, "lagdoctor plugin new scorer stock-levels");
+    bench.must_fail("lagdoctor plugin new oracle a", 2, "scorer");
+    bench.must_fail("lagdoctor plugin build", 2, "lagdoctor plugin new scorer NAME");
+    bench.must("lagdoctor plugin new scorer stock-levels");
+    bench.must_fail("lagdoctor plugin new scorer stock-levels", 2, "--folder DIR");
+    bench.must("lagdoctor plugin new scorer stock-levels --folder elsewhere");
+    bench.must_fail("lagdoctor plugin new notifier a --language python", 2, "no template of a notifier");
+    bench.enter("stock-levels");
+    bench.must_fail("lagdoctor plugin check", 2, "lagdoctor plugin build");
+    bench.must_fail("lagdoctor plugin test", 2, "lagdoctor plugin build");
+    bench.must_fail("lagdoctor plugin inspect .", 2, "lagdoctor plugin build");
+    bench.write("not-a-plugin.wasm", "hello");
+    bench.must_fail("lagdoctor plugin check not-a-plugin.wasm", 1, "FAIL  contract");
+    bench.write("src/lib.rs", "fn broken( {}\n");
+    bench.must_fail("lagdoctor plugin build", 2, "unclosed delimiter");
+    bench.write("src/lib.rs", "//! No plugin.\n");
+    bench.must_fail("lagdoctor plugin build", 2, "export_scorer!");
+}
