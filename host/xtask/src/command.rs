@@ -1,4 +1,4 @@
-//! What was asked for, and what does it do? Five commands, few options; `USAGE` is all there is.
+//! What was asked for, and what does it do? Six commands, few options; `USAGE` is all there is.
 
 use std::process::{Command as Process, ExitCode};
 
@@ -8,7 +8,7 @@ use crate::guests::{self, Selection};
 use crate::layout::Layout;
 use crate::run::{Failure, run};
 use crate::stage::Stages;
-use crate::{check, prerequisites};
+use crate::{check, museum, prerequisites};
 
 const USAGE: &str = "\
 cargo xtask build [--guests-only] [--plugin NAME]...   the plugins, then the release binary target/release/lagdoctor
@@ -16,6 +16,7 @@ cargo xtask demo [ARGUMENTS FOR `lagdoctor demo`]      the whole job on simulate
 cargo xtask test                                       everything that must hold before a change lands
 cargo xtask fuzz [--for 10m] [TARGET]...               bytes of strangers for components, bundle, config, manifest,
                                                        offsets and http; findings are saved in target/fuzz
+cargo xtask museum VERSION NAME                        a new piece of plugins/museum, built once and kept for ever
 
   --yes                     install Debian packages for the plugins' toolchain without asking, where rustup cannot
   --toolchain rustup|debian use this one for the plugins instead of the first that works";
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     Demo { arguments: Vec<String>, options: Options },
     Test { options: Options },
     Fuzz { arguments: Vec<String> },
+    Museum { version: String, name: String, options: Options },
 }
 
 /// How much to build.
@@ -69,8 +71,15 @@ impl Command {
                     None => return Err(Failure::usage("--plugin takes the name of a plugin", USAGE)),
                 },
                 ("demo", word) => rest.push(word.to_owned()),
+                ("museum", word) if !word.starts_with('-') => names.push(word.to_owned()),
                 (_, word) => return Err(Failure::usage(&format!("`{word}` is not understood"), USAGE)),
             }
+        }
+        if command == "museum" {
+            let Ok([version, name]) = <[String; 2]>::try_from(names) else {
+                return Err(Failure::usage("`museum` takes a version of the contract and the name of a piece", USAGE));
+            };
+            return Ok(Self::Museum { version, name, options });
         }
         let selection = if names.is_empty() { Selection::All } else { Selection::Named(names) };
         match command {
@@ -108,6 +117,9 @@ impl Command {
                 return demo(&layout, &arguments);
             }
             Self::Fuzz { arguments } => return fuzz(&layout, &arguments),
+            Self::Museum { version, name, options } => {
+                stages.run("piece", || museum::add(&layout, &version, &name, options))?;
+            }
             Self::Test { options } => {
                 prerequisites::check()?;
                 return check::everything(&layout, &mut stages, options);
@@ -170,7 +182,12 @@ mod tests {
 
     #[test]
     fn a_word_that_is_not_understood_is_named_with_the_usage() {
-        for (line, word) in [("biuld", "`biuld`"), ("build --fast", "`--fast`"), ("test --toolchain gcc", "`debian`")] {
+        for (line, word) in [
+            ("biuld", "`biuld`"),
+            ("build --fast", "`--fast`"),
+            ("test --toolchain gcc", "`debian`"),
+            ("museum 0.1", "`museum`"),
+        ] {
             let said = parse(line).unwrap_err().to_string();
             assert!(said.contains(word) && said.contains("cargo xtask test"), "{line}: {said}");
         }

@@ -30,6 +30,11 @@ impl Layout {
         self.root.join("plugins")
     }
 
+    /// Components that are kept for ever.
+    pub(crate) fn museum(&self) -> PathBuf {
+        self.plugins().join("museum")
+    }
+
     pub(crate) fn plugins_manifest(&self) -> PathBuf {
         self.plugins().join("Cargo.toml")
     }

@@ -7,6 +7,7 @@ mod command;
 mod guests;
 mod index;
 mod layout;
+mod museum;
 mod prerequisites;
 mod run;
 mod source;

@@ -26,6 +26,8 @@ pub(crate) enum Failure {
     Component { plugin: String, why: String },
     #[error("there is no plugin `{0}`; there are: {1}")]
     NoPlugin(String, String),
+    #[error("{0}")]
+    Museum(String),
     #[error("cannot read what cargo says of {}", path.display())]
     Metadata { path: PathBuf, source: cargo_metadata::Error },
 }

@@ -120,6 +120,24 @@ async fn a_later_version_of_the_contract_is_named() {
 }
 
 #[tokio::test]
+async fn an_exported_interface_that_this_host_does_not_know_is_no_reason_to_refuse() {
+    let mut guest = trap();
+    guest.wit += "\ninterface hints { hint: func() -> u32; }\nworld hinting { include scorer; export hints; }\n";
+    guest.world = "hinting";
+    guest.top = r#"(func (export "lagdoctor:plugin/hints@0.1.0#hint") (result i32) i32.const 7)"#.to_owned();
+    assert_eq!(check(&guest.build()).await, "");
+}
+
+#[tokio::test]
+async fn a_function_that_only_a_later_host_has_is_named() {
+    let mut guest = trap();
+    guest.wit = guest.wit.replace("interface log {", "interface log {\n    mark: func();\n");
+    guest.top = r#"(import "lagdoctor:plugin/log@0.1.0" "mark" (func))"#.to_owned();
+    let said = check(&guest.build()).await;
+    assert!(said.contains("another version of the scorer contract") && said.contains("mark"), "{said}");
+}
+
+#[tokio::test]
 async fn a_plugin_that_cannot_describe_itself_is_refused_with_the_reason() {
     let describing = |body: &str| {
         let mut guest = trap();
