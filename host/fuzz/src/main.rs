@@ -62,7 +62,7 @@ fn parse(arguments: &[String]) -> Result<Plan, String> {
         // Kept short, since it is to be typed.
         seed: now.map_or(0, |since| since.as_secs() % 1_000_000 * 1_000_000),
         cases: None,
-        out: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/fuzz"),
+        out: Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new(".")).join("target/fuzz"),
         state: None,
     };
     let mut words = arguments.iter();

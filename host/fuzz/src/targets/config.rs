@@ -10,7 +10,7 @@ use super::{Input, Target};
 use crate::Seed;
 use crate::mutate::mutate;
 
-const WORDS: [&[u8]; 16] = [
+const WORDS: [&[u8]; 18] = [
     b"[[kafka]]\n",
     b"[[plugin]]\n",
     b"[[tls]]\n",
@@ -27,6 +27,8 @@ const WORDS: [&[u8]; 16] = [
     b"\xf0\x9f\x92\xa9",
     b"\n",
     b"'''",
+    b"\x1b]0;title\x07",
+    b"\"\\u001b[2J\" = 1\n",
 ];
 
 const TOPOLOGY: &str = r#"
@@ -79,8 +81,10 @@ impl Target for ConfigFile {
 
 /// An error is one that a person can be shown.
 fn harmless(text: &str) -> Result<(), String> {
-    match text.chars().find(|c| *c == '\u{1b}') {
-        Some(_) => Err(format!("an error holds an escape character: {text:?}")),
+    let obeyed = |c: &char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    match text.chars().find(obeyed) {
+        Some(c) => Err(format!("an error holds {c:?}, which a terminal obeys: {text:?}")),
+        None if text.len() > 64 << 10 => Err(format!("an error of {} bytes", text.len())),
         None => Ok(()),
     }
 }

@@ -1,12 +1,18 @@
 //! What can be wrong with a configuration or a topology file, said so that one look at the right line mends it.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
+
+use crate::report::clean;
+
+/// Most characters of one part of an error. The longest lists of words that there are fit.
+const MOST: usize = 4000;
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A file cannot be read.
-    #[error("cannot read {}", path.display())]
+    #[error("cannot read {}", shown(path.display()))]
     Read {
         /// The file.
         path: PathBuf,
@@ -14,7 +20,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// A field is missing, unknown, or of the wrong type; or the text is no TOML or JSON at all.
-    #[error("{}:{line}:{column}: {field}{why}", path.display())]
+    #[error("{}:{line}:{column}: {}{}", shown(path.display()), shown(field), shown(why))]
     Field {
         /// The file.
         path: PathBuf,
@@ -28,7 +34,7 @@ pub enum ConfigError {
         why: String,
     },
     /// Fields that are right alone and wrong together.
-    #[error("{}: {section}: {why}", path.display())]
+    #[error("{}: {}: {}", shown(path.display()), shown(section), shown(why))]
     Conflict {
         /// The file.
         path: PathBuf,
@@ -38,7 +44,7 @@ pub enum ConfigError {
         why: String,
     },
     /// A word of a topology file that the vocabulary does not have, or an edge that makes no sense.
-    #[error("{}: {subject}: {why}", path.display())]
+    #[error("{}: {}: {}", shown(path.display()), shown(subject), shown(why))]
     Topology {
         /// The file.
         path: PathBuf,
@@ -48,7 +54,7 @@ pub enum ConfigError {
         why: String,
     },
     /// A secret is not where it should be.
-    #[error("secret `{name}` is not to be had from {place}: {why}")]
+    #[error("secret `{}` is not to be had from {}: {}", shown(name), shown(place), shown(why))]
     Secret {
         /// The secret's name.
         name: String,
@@ -58,7 +64,7 @@ pub enum ConfigError {
         why: String,
     },
     /// What `[[tls]]` names cannot be used.
-    #[error("[[tls]] for {hosts}: {source}")]
+    #[error("[[tls]] for {}: {source}", shown(hosts))]
     Tls {
         /// The hosts that it is about.
         hosts: String,
@@ -73,6 +79,15 @@ pub enum ConfigError {
         /// What is wrong and what was expected.
         why: String,
     },
+}
+
+/// A part of an error as a terminal may show it: a file may hold what a terminal would obey, and errors quote files.
+fn shown(part: impl Display) -> String {
+    let text = clean(&part.to_string());
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 impl ConfigError {

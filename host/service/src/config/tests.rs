@@ -176,6 +176,15 @@ fn a_quarantine_that_cannot_be_is_refused() {
 }
 
 #[test]
+fn what_an_error_quotes_of_a_file_does_nothing_to_the_terminal() {
+    for text in ["[\u{1b}[2Jkafka]]\n", "[secrets.\"\\u001b]0;x\\u0007\"]\n", "[notify]\n\"\\u202e\" = 1\n"] {
+        let said = error(text);
+        assert!(said.starts_with("lagdoctor.toml:") && said.contains('\u{fffd}'), "{said:?}");
+        assert!(!said.contains(|c: char| c.is_control() || c == '\u{202e}'), "{said:?}");
+    }
+}
+
+#[test]
 fn files_of_tls_are_read_and_what_is_wrong_with_them_is_said_with_its_hosts() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("ca.pem"), "not a certificate").unwrap();

@@ -21,6 +21,7 @@ pub use json::{Body, Envelope, PluginUse, body, json};
 pub use links::Links;
 pub use markdown::{headline, markdown};
 pub use metrics::{ServiceTally, metrics};
+pub(crate) use page::clean;
 pub use page::{Colour, Style};
 pub use plugins::{FailureCount, LastFailure, PluginReport, PluginsReport};
 pub use status::{GroupReport, PartitionReport, StatusReport};
