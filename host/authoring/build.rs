@@ -10,7 +10,7 @@ const TREES: [(&str, &str); 2] = [("plugins/sdk", "lagdoctor-sdk"), ("wit", "wit
 const EXAMPLES: [(&str, &str); 2] =
     [("plugins/examples/scorer-cache-js", "javascript"), ("plugins/examples/scorer-retries-py", "python")];
 /// What is text and worth taking along.
-const ENDINGS: [&str; 7] = [".rs", ".toml", ".wit", ".md", ".js", ".json", ".py"];
+const ENDINGS: [&str; 8] = [".rs", ".toml", ".wit", ".md", ".js", ".mjs", ".json", ".py"];
 
 fn main() {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));

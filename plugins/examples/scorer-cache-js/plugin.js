@@ -48,29 +48,44 @@ export const lifecycle = {
 /** The job. */
 export const scoring = {
   score(batch) {
-    return batch.series.flatMap((series, handle) => {
-      if (series.signal !== HITS) return [];
-      const finding = judge(valuesOf(batch, series));
-      // Too few readings to know what is usual: no finding is more honest than a guess.
-      if (!finding) return [];
-      const onsetMs = finding.since === undefined ? undefined : series.startMs + BigInt(finding.since) * series.stepMs;
-      return [{
-        node: series.node,
-        signal: HITS,
-        score: finding.score,
-        magnitude: finding.magnitude,
-        onsetMs,
-        class: CLASS,
-        observed: finding.now,
-        expected: finding.usual,
-        series: handle,
-        logLine: undefined,
-        statement: `${percent(finding.now)} of what is asked for is in the cache (before: ${percent(finding.usual)})`,
-        ext: [],
-      }];
-    });
+    try {
+      return findings(batch);
+    } catch (error) {
+      // An exception that gets out would be a mere trap to the host. As an error of the contract it says what went wrong.
+      throw { code: "internal", message: told(error), ext: [] };
+    }
   },
 };
+
+/** What went wrong, and where. The host would take the engine's `name@file` for an address and blank it. */
+function told(error) {
+  return `${error}\n${error?.stack ?? ""}`.replaceAll("@", " at ").slice(0, 2000);
+}
+
+/** A finding for each cache of which enough is known. */
+function findings(batch) {
+  return batch.series.flatMap((series, handle) => {
+    if (series.signal !== HITS) return [];
+    const finding = judge(valuesOf(batch, series));
+    // Too few readings to know what is usual: no finding is more honest than a guess.
+    if (!finding) return [];
+    const onsetMs = finding.since === undefined ? undefined : series.startMs + BigInt(finding.since) * series.stepMs;
+    return [{
+      node: series.node,
+      signal: HITS,
+      score: finding.score,
+      magnitude: finding.magnitude,
+      onsetMs,
+      class: CLASS,
+      observed: finding.now,
+      expected: finding.usual,
+      series: handle,
+      logLine: undefined,
+      statement: `${percent(finding.now)} of what is asked for is in the cache (before: ${percent(finding.usual)})`,
+      ext: [],
+    }];
+  });
+}
 
 /** All readings stand in one column; a series says where its own begin. NaN is a missing one. */
 export function valuesOf(batch, series) {

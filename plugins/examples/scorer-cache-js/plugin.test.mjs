@@ -26,3 +26,7 @@ test("a finding points at the series that it rests on", () => {
   const [finding] = scoring.score({ series: [other, cache], values });
   assert.deepEqual([finding.node, finding.series, finding.onsetMs], [3, 1, 1201000n]);
 });
+
+test("what goes wrong is an error that says so", () => {
+  assert.throws(() => scoring.score({}), (error) => error.code === "internal" && error.message.includes("TypeError"));
+});

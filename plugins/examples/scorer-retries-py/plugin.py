@@ -8,8 +8,9 @@ import json
 import math
 from statistics import median
 
+from componentize_py_types import Err
 from wit_world import exports
-from wit_world.imports.types import Batch, Finding, Manifest
+from wit_world.imports.types import Batch, Finding, Manifest, PluginError
 
 NAME = "scorer-retries-py"
 RETRIES = "application.retries"  # wit/signals.toml has all signals, with their units
@@ -56,32 +57,49 @@ class Scoring(exports.Scoring):
     """The job."""
 
     def score(self, batch: Batch) -> list[Finding]:
-        findings = []
-        for handle, series in enumerate(batch.series):
-            if series.signal != RETRIES:
-                continue
-            # All readings stand in one column; a series says where its own begin. NaN is a missing one.
-            found = judge(batch.values[series.first : series.first + series.count], config["worth"])
-            # Too few readings to know what is usual: no finding is more honest than a guess.
-            if found is None:
-                continue
-            findings.append(
-                Finding(
-                    node=series.node,
-                    signal=RETRIES,
-                    score=found["score"],
-                    magnitude=found["magnitude"],
-                    onset_ms=None if found["since"] is None else series.start_ms + found["since"] * series.step_ms,
-                    class_=CLASS,
-                    observed=found["now"],
-                    expected=found["usual"],
-                    series=handle,
-                    log_line=None,
-                    statement=f"{found['now']:.1f} retries/s (before: {found['usual']:.1f})",
-                    ext=[],
-                )
+        try:
+            return findings(batch)
+        except Exception as error:
+            # An exception that gets out would be a mere trap to the host. As an error of the contract it says why.
+            raise Err(PluginError(code="internal", message=told(error), ext=[])) from None
+
+
+def told(error: Exception) -> str:
+    """What went wrong, and in which line. `traceback` would read the source, and there are no files."""
+    place = error.__traceback__
+    while place.tb_next:
+        place = place.tb_next
+    return f"{type(error).__name__}: {error} (line {place.tb_lineno} of {place.tb_frame.f_code.co_filename})"
+
+
+def findings(batch: Batch) -> list[Finding]:
+    """A finding for each service of which enough is known."""
+    found = []
+    for handle, series in enumerate(batch.series):
+        if series.signal != RETRIES:
+            continue
+        # All readings stand in one column; a series says where its own begin. NaN is a missing one.
+        judged = judge(batch.values[series.first : series.first + series.count], config["worth"])
+        # Too few readings to know what is usual: no finding is more honest than a guess.
+        if judged is None:
+            continue
+        found.append(
+            Finding(
+                node=series.node,
+                signal=RETRIES,
+                score=judged["score"],
+                magnitude=judged["magnitude"],
+                onset_ms=None if judged["since"] is None else series.start_ms + judged["since"] * series.step_ms,
+                class_=CLASS,
+                observed=judged["now"],
+                expected=judged["usual"],
+                series=handle,
+                log_line=None,
+                statement=f"{judged['now']:.1f} retries/s (before: {judged['usual']:.1f})",
+                ext=[],
             )
-        return findings
+        )
+    return found
 
 
 def judge(values, worth):

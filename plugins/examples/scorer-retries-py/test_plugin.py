@@ -3,7 +3,8 @@
 import math
 import unittest
 
-from plugin import judge
+from componentize_py_types import Err
+from plugin import Scoring, judge
 
 
 class RetriesThatRise(unittest.TestCase):
@@ -23,6 +24,14 @@ class RetriesAsAlways(unittest.TestCase):
 
     def test_the_largest_numbers_there_are_do_no_harm(self):
         self.assertIsNone(judge([-1.7e308] * 80 + [1.7e308] * 40, 1.0))
+
+
+class WhatGoesWrong(unittest.TestCase):
+    def test_is_an_error_that_says_so(self):
+        with self.assertRaises(Err) as raised:
+            Scoring().score(None)
+        self.assertEqual(raised.exception.value.code, "internal")
+        self.assertIn("AttributeError", raised.exception.value.message)
 
 
 if __name__ == "__main__":
