@@ -93,7 +93,8 @@ async fn judge(bound: &Bound, case: &Case) -> Result<Said, CallError> {
     Ok(Said { text: format!("{text}{left_out:#?}"), summary, complaints, took })
 }
 
-async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
+/// What came of it, and how long it took.
+pub(crate) async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
     // The one figure here that no answer depends on.
     let begun = Instant::now();
     let answer = work.await;

@@ -100,6 +100,7 @@ async fn what_misbehaves_is_told_which_check_it_fails() {
         let report = checked("misbehaving-scorer", Some(json!({ "mode": mode })), &cache).await;
         let failures = failures(&report);
         let is_told = failures.iter().any(|failure| failure.starts_with(what) && failure.contains(why));
+        assert!(!failures.iter().any(|failure| failure.contains("report it")), "the author reads it: {failures:?}");
         assert!(is_told, "{mode} should fail `{what}` for `{why}`, and fails\n{}", report.text());
     }
 }

@@ -29,6 +29,16 @@ fn a_plugin_of_every_world_is_tested_built_and_wanted_from_the_first_minute() {
             bench.must_fail("lagdoctor plugin test", 1, "NEW   slow-consumer: nothing is expected yet");
             bench.must("lagdoctor plugin test --update");
         }
+        if matches!(world, "collector" | "notifier") {
+            let grade = format!("lagdoctor evaluate --plugin my-{world}.wasm");
+            bench.must_fail(&grade, 2, &format!("is a {world}, and only scorers, rankers and forecasters"));
+        } else {
+            let grade = "lagdoctor evaluate --scenarios builtin:slow-consumer --seeds 1..1 --plugin";
+            assert!(bench.must(&format!("{grade} my-{world}.wasm")).contains("slow-consumer           1"));
+            // What is graded is what diagnoses, and that names who had a say.
+            let diagnose = "lagdoctor diagnose --bundle tests/golden/slow-consumer --format json --plugin";
+            bench.must_fail(&format!("{diagnose} my-{world}.wasm"), 1, &format!("\"my-{world}\""));
+        }
         let tested = bench.must("lagdoctor plugin test");
         assert!(tested.starts_with("ok    ") && !tested.contains(": 0 things"), "{world}: {tested}");
     }

@@ -65,12 +65,15 @@ impl Bench<'_> {
         for (name, input) in inputs {
             // Bound anew, so that the most it uses is what it uses for this input.
             let Ok(fresh) = bind(bound.plugin(), self.config.clone()) else { continue };
-            match job::run(&fresh, input, &self.stranger).await {
+            let (outcome, took) = job::timed(job::run(&fresh, input, &self.stranger)).await;
+            match outcome {
                 Ok(said) => self.cost(name, &fresh, &said, report),
-                Err(error) if is_the_far_sides(&error) => self.cost(name, &fresh, &gave_up(&error), report),
+                Err(error) if is_the_far_sides(&error) => {
+                    self.cost(name, &fresh, &Said { took, ..gave_up(&error) }, report);
+                }
                 Err(error) => {
                     let what = if error.kind == FailureKind::Contract { "answer" } else { "limits" };
-                    report.fail(what, format!("{name}: {}", error.statement));
+                    report.fail(what, format!("{name}: {}", to_the_author(&error)));
                 }
             }
         }
@@ -156,7 +159,7 @@ impl Bench<'_> {
                 Err(error) if is_polite(&error) => {
                     report.fine("hostile", format!("{name}: {}", gave_up(&error).summary));
                 }
-                Err(error) => report.fail("hostile", format!("{name}: {}", error.statement)),
+                Err(error) => report.fail("hostile", format!("{name}: {}", to_the_author(&error))),
             }
         }
     }
@@ -173,6 +176,13 @@ fn gave_up(error: &CallError) -> Said {
         complaints: vec![],
         took: std::time::Duration::ZERO,
     }
+}
+
+/// What an operator is told, without the advice to tell the author, who reads this.
+fn to_the_author(error: &CallError) -> &str {
+    let words = error.statement.as_str();
+    let words = words.strip_suffix("report it to the plugin's author").unwrap_or(words);
+    words.trim_end_matches([' ', ';']).trim_end_matches(", or")
 }
 
 /// A far side that is not there is no fault of the plugin.

@@ -7,14 +7,16 @@ use std::time::Instant;
 
 use lagdoctor_grade::{Graded, Run, Scorecard, Stage, look, sources, truth};
 use lagdoctor_model::Millis;
+use lagdoctor_runtime::{Network, World};
 use lagdoctor_service::config::PluginSection;
-use lagdoctor_service::{Options, diagnose};
+use lagdoctor_service::{Options, Sources, diagnose};
 use lagdoctor_service::{Plugins, report};
 use lagdoctor_sim::{Scenario, Simulation, builtin_names};
 use miette::{IntoDiagnostic, Result, miette};
 
 use crate::args::{EvaluateArgs, Format};
 use crate::commands::simulate;
+use crate::host::host;
 use crate::output::{self, Output};
 use crate::session::Session;
 
@@ -22,6 +24,9 @@ use crate::session::Session;
 pub async fn run(args: EvaluateArgs, output: &Output) -> Result<ExitCode> {
     let scenarios = scenarios(&args.scenarios)?;
     let stage = Arc::new(Stage::default());
+    for file in &args.plugins {
+        is_graded(file).await?;
+    }
     let mut session = Session::open(sources(), &args.plugins, "simulated", stage.clone()).await?;
     leave_out(&mut session.loaded.plugins, &args.without)?;
     let rival = rival(stage.clone()).await?;
@@ -60,6 +65,19 @@ pub async fn run(args: EvaluateArgs, output: &Output) -> Result<ExitCode> {
         Format::Markdown => format!("```\n{}```\n", scorecard.text()),
     });
     Ok(output::exit(output::FINE))
+}
+
+/// Refuses a plugin that has no part in a diagnosis.
+async fn is_graded(file: &Path) -> Result<()> {
+    let plugin = host(Arc::new(Network::new()), &Sources::default())?.load_file(file).await.into_diagnostic()?;
+    match plugin.world() {
+        World::Scorer | World::Ranker | World::Forecaster => Ok(()),
+        world => Err(miette!(
+            help = "`lagdoctor plugin check` and `lagdoctor plugin test` say how it does",
+            "{} is a {world}, and only scorers, rankers and forecasters have a part in what is graded",
+            file.display()
+        )),
+    }
 }
 
 /// Takes scorers away.
