@@ -16,7 +16,7 @@ use crate::egress::Transport;
 use crate::error::HostError;
 use crate::limits::{Limits, TICK};
 use crate::plugin::Parts;
-use crate::pool::Pool;
+use crate::pool::{Pool, WHOLE_MEMORY};
 use crate::store::State;
 
 /// What a host is made of.
@@ -81,7 +81,9 @@ impl Host {
             memory_mib: pool.memory_bytes >> 20,
             reason: format!("{error:#}"),
         };
-        let engine = Engine::new(&config(&pool)).map_err(refused)?;
+        // Where there is not so much address space, as under `ulimit -v`, guests check each access themselves.
+        let engine = Engine::new(&config(&pool, WHOLE_MEMORY)).or_else(|_| Engine::new(&config(&pool, 0)));
+        let engine = engine.map_err(refused)?;
         let connected = connected(&engine).map_err(refused)?;
         let isolated = isolated(&engine).map_err(refused)?;
         let ticker = Ticker::start(engine.clone())?;
@@ -114,9 +116,9 @@ impl Host {
     }
 }
 
-fn config(pool: &Pool) -> Config {
+fn config(pool: &Pool, reservation: u64) -> Config {
     let mut config = Config::new();
-    pool.configure(&mut config);
+    pool.configure(&mut config, reservation);
     config
         // Fuel is the limit, because the same input always takes the same; epochs are the backstop.
         .consume_fuel(true)

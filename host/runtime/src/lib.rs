@@ -51,6 +51,6 @@ pub use guard::{Failure, Standing, Tally};
 pub use limits::{Limit, Limits, Unit};
 pub use manifest::{Ask, Manifest, World};
 pub use plugin::{Bound, Operator, Plugin};
-pub use pool::Pool;
+pub use pool::{Pool, Room};
 pub use url::Url;
 pub use usage::Usage;

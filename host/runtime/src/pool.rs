@@ -6,6 +6,9 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationCon
 use crate::limits::Limits;
 
 const WASM_PAGE: usize = 64 << 10;
+/// Address space of a memory whose guest needs no check of its own before it reads or writes: no address that it can
+/// name lies outside, and what it may not touch is not mapped. That makes a guest half as fast again.
+pub(crate) const WHOLE_MEMORY: u64 = 4 << 30;
 /// What the host's own functions need of a stack beyond the guest's part.
 const HOST_STACK: usize = 1536 << 10;
 /// Bytes of what Wasmtime keeps about one core instance. Interpreters have thousands of functions in their tables.
@@ -16,7 +19,7 @@ const WARM_BYTES: usize = 4 << 20;
 /// The same of a table.
 const WARM_TABLE_BYTES: usize = 256 << 10;
 
-/// What the pool of instances has room for. All fields but the first two are about one call.
+/// What the pool of instances has room for. All fields but the first two and the last are about one call.
 ///
 /// ```
 /// # use lagdoctor_runtime::{Limits, Pool};
@@ -40,6 +43,19 @@ pub struct Pool {
     pub tables: usize,
     /// Most that [`Limits::instances`] can be. Default: 64.
     pub instances: usize,
+    /// When room is made for a guest. Default: ahead.
+    pub room: Room,
+}
+
+/// When room is made for a guest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Room {
+    /// When the host starts: address space for all calls is reserved, and a call begins in microseconds.
+    #[default]
+    Ahead,
+    /// When a call begins, which takes several times as long. For systems where a program may not reserve gigabytes of
+    /// address space that it does not use. All limits hold alike.
+    OnDemand,
 }
 
 impl Default for Pool {
@@ -53,6 +69,7 @@ impl Default for Pool {
             table_elements: 0,
             tables: 0,
             instances: 0,
+            room: Room::Ahead,
         };
         empty.with_room_for(&Limits::default())
     }
@@ -84,12 +101,12 @@ impl Pool {
         pairs.into_iter().find(|(_, asked, most)| asked > most)
     }
 
-    /// Sets an engine up for it.
+    /// Sets an engine up for it, with so many bytes of address space for a memory, or as many as the limits need.
     ///
     /// Starting a guest is fast because a slot that a component has run in is kept for that component: its memory is
     /// still mapped, and putting back what the last call has changed takes less than building it anew. That matters most
     /// for interpreters, whose memory is dozens of MiB, of which one call changes a few.
-    pub(crate) fn configure(&self, config: &mut Config) {
+    pub(crate) fn configure(&self, config: &mut Config, reservation: u64) {
         let calls = self.concurrent_calls;
         let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let all = |each: usize| calls.saturating_mul(narrow(each));
@@ -120,8 +137,11 @@ impl Pool {
         config
             .max_wasm_stack(self.stack_bytes)
             .async_stack_size(self.stack_bytes.saturating_add(HOST_STACK))
-            .memory_reservation(memory as u64)
+            .memory_reservation(reservation.max(memory as u64))
             .memory_may_move(false)
-            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+            .allocation_strategy(match self.room {
+                Room::Ahead => InstanceAllocationStrategy::Pooling(pool),
+                Room::OnDemand => InstanceAllocationStrategy::OnDemand,
+            });
     }
 }
