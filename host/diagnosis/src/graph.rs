@@ -111,6 +111,22 @@ impl DependencyGraph {
         reached.into_iter().map(|(place, distance)| (&self.graph[place], distance)).collect()
     }
 
+    /// Every node that may be the cause of what one of these shows: all that [`DependencyGraph::reach`] gives for each of
+    /// them, in one walk for all.
+    pub fn reach_of_any<'n>(&self, symptoms: impl IntoIterator<Item = &'n NodeId>) -> BTreeSet<&NodeId> {
+        let mut open: Vec<NodeIndex> = symptoms.into_iter().filter_map(|node| self.places.get(node).copied()).collect();
+        let mut is_reached = vec![false; self.graph.node_count()];
+        while let Some(place) = open.pop() {
+            if !std::mem::replace(&mut is_reached[place.index()], true) {
+                open.extend(self.graph.neighbors(place));
+            }
+        }
+        let shared = self.sharers.iter().filter(|(resource, _)| is_reached[resource.index()]);
+        let users = shared.flat_map(|(_, users)| users).map(|user| &self.graph[*user]);
+        let reached = self.graph.node_indices().filter(|place| is_reached[place.index()]);
+        reached.map(|place| &self.graph[place]).chain(users).collect()
+    }
+
     /// The way from `symptom` to `node`, both included, that costs least. `cost` says what a stay at a node costs, 0 to
     /// 1000: less for nodes that show trouble, so that the way explains something. `None` when no way leads there.
     pub fn path(&self, symptom: &NodeId, node: &NodeId, cost: impl Fn(&NodeId) -> u64) -> Option<Vec<NodeId>> {
@@ -310,6 +326,15 @@ mod tests {
                     }
                 }
             }
+        }
+
+        #[test]
+        fn one_walk_for_several_reaches_what_a_walk_for_each_does(edges in crate::testing::edges(), count in 0_usize..6) {
+            let topology = crate::testing::connected(&edges);
+            let graph = DependencyGraph::new(&topology);
+            let from: Vec<&NodeId> = topology.nodes().map(|node| &node.id).take(count).collect();
+            let each: BTreeSet<&NodeId> = from.iter().flat_map(|node| graph.reach(node).into_keys()).collect();
+            prop_assert_eq!(graph.reach_of_any(from), each);
         }
 
         #[test]

@@ -20,4 +20,4 @@ mod testing;
 pub use conclude::{CONFIDENT, MARGIN, SURE, conclude};
 pub use detect::{Detection, GroupHealth, Health, detect};
 pub use graph::DependencyGraph;
-pub use plan::{OffPath, Plan, plan};
+pub use plan::{OffPath, Plan, on_the_way, plan};

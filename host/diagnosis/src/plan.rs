@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use lagdoctor_model::{Class, Finding, Gap, GapCause, NodeId, SignalName, Signals};
+use lagdoctor_model::{Class, Finding, Gap, GapCause, NodeId, SignalName, Signals, Symptom};
 
 use crate::detect::Detection;
 use crate::graph::DependencyGraph;
@@ -38,15 +38,7 @@ pub struct Plan {
 /// Sorts out what the scorers said. Empty when nothing hurts.
 pub fn plan(signals: &Signals, detection: &Detection, findings: Vec<Finding>) -> Plan {
     let Some(symptom) = &detection.symptom else { return Plan::default() };
-    let graph = DependencyGraph::new(&signals.topology);
-    let mut near: BTreeSet<NodeId> = graph.reach(&symptom.node).into_keys().cloned().collect();
-    near.insert(symptom.node.clone());
-    let mut gaps = vec![];
-    let unattached = unattached(signals, &graph);
-    if !unattached.is_empty() && has_no_service(&near) {
-        gaps.push(no_service(&symptom.node));
-        near.extend(unattached.iter().cloned());
-    }
+    let Way { near, unattached, gaps } = way(signals, symptom);
     let mut strongest: BTreeMap<(NodeId, Option<Class>, SignalName), Finding> = BTreeMap::new();
     for finding in findings.into_iter().map(|finding| clamped(signals, finding)) {
         let key = (finding.node.clone(), finding.class.clone(), finding.signal.clone());
@@ -65,6 +57,30 @@ pub fn plan(signals: &Signals, detection: &Detection, findings: Vec<Finding>) ->
     Plan { findings, off_path, unattached, gaps }
 }
 
+/// Nodes from which trouble can travel to the symptom, itself included.
+pub fn on_the_way(signals: &Signals, symptom: &Symptom) -> BTreeSet<NodeId> {
+    way(signals, symptom).near
+}
+
+struct Way {
+    near: BTreeSet<NodeId>,
+    unattached: BTreeSet<NodeId>,
+    gaps: Vec<Gap>,
+}
+
+fn way(signals: &Signals, symptom: &Symptom) -> Way {
+    let graph = DependencyGraph::new(&signals.topology);
+    let mut near: BTreeSet<NodeId> = graph.reach(&symptom.node).into_keys().cloned().collect();
+    near.insert(symptom.node.clone());
+    let mut gaps = vec![];
+    let unattached = unattached(signals, &graph);
+    if !unattached.is_empty() && has_no_service(&near) {
+        gaps.push(no_service(&symptom.node));
+        near.extend(unattached.iter().cloned());
+    }
+    Way { near, unattached, gaps }
+}
+
 /// Whether nothing but Kafka itself is known to work for a group that reaches these nodes.
 pub(crate) fn has_no_service<'a>(reach: impl IntoIterator<Item = &'a NodeId>) -> bool {
     reach.into_iter().all(|node| OF_KAFKA.contains(&node.kind()))
@@ -72,11 +88,8 @@ pub(crate) fn has_no_service<'a>(reach: impl IntoIterator<Item = &'a NodeId>) ->
 
 /// Nodes that no group is known to depend on. When nobody said who works for the symptom's group, it may be these.
 fn unattached(signals: &Signals, graph: &DependencyGraph) -> BTreeSet<NodeId> {
-    let groups = signals.topology.nodes().filter(|node| node.id.kind() == "group");
-    let mut attached: BTreeSet<&NodeId> = BTreeSet::new();
-    for group in groups {
-        attached.extend(graph.reach(&group.id).into_keys());
-    }
+    let groups = signals.topology.nodes().map(|node| &node.id).filter(|id| id.kind() == "group");
+    let attached = graph.reach_of_any(groups);
     let all = signals.topology.nodes().map(|node| &node.id).filter(|id| !OF_KAFKA.contains(&id.kind()));
     all.filter(|id| !attached.contains(id)).cloned().collect()
 }

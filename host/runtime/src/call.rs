@@ -265,7 +265,7 @@ macro_rules! job {
 
 impl Bound {
     pub(crate) async fn score_once(&self, batch: &Batch, watch: &Watch) -> Result<Vec<Finding>, CallError> {
-        let shown = batch.for_plugin(self.plugin.manifest());
+        let shown = self.shown(batch);
         let job = format!("scoring {} series of {} nodes", shown.series_count(), shown.node_count());
         let mut call = self.open(&job, shown_now(&shown), watch).await?;
         let wit = shown.wit.clone();
@@ -286,7 +286,7 @@ impl Bound {
         symptom: &Symptom,
         watch: &Watch,
     ) -> Result<Ranking, CallError> {
-        let shown = batch.for_plugin(self.plugin.manifest());
+        let shown = self.shown(batch);
         let (given_findings, places) = findings::for_ranker(&shown, findings);
         let job = format!("ranking {} findings about {} nodes", given_findings.len(), shown.node_count());
         let Some(given_symptom) = findings::symptom(&shown, symptom) else {
@@ -312,7 +312,7 @@ impl Bound {
         horizon: Millis,
         watch: &Watch,
     ) -> Result<Vec<RawForecast>, CallError> {
-        let shown = batch.for_plugin(self.plugin.manifest());
+        let shown = self.shown(batch);
         let (given_targets, places) = forecast::targets(&shown, targets);
         let job = format!("forecasting {} series over {horizon}", given_targets.len());
         let mut call = self.open(&job, shown_now(&shown), watch).await?;
@@ -416,6 +416,11 @@ impl Bound {
         watch.begin();
         call.watch = Some(watch);
         Ok(call)
+    }
+
+    /// What it is shown of this batch.
+    fn shown(&self, batch: &Batch) -> Batch {
+        batch.for_plugin(self.name(), self.plugin.manifest(), self.inner.limits.memory_bytes)
     }
 
     fn reader(&self) -> Reader<'_> {

@@ -10,7 +10,7 @@ mod trace;
 use std::collections::BTreeMap;
 use std::future::Future;
 
-use lagdoctor_diagnosis::{Detection, conclude, detect, plan};
+use lagdoctor_diagnosis::{Detection, conclude, detect, on_the_way, plan};
 use lagdoctor_model::{Diagnosis, Finding, Forecast, Labels, Millis, Outlook, Ranking, SeriesKey, Signals, Symptom};
 use lagdoctor_runtime::{Batch, Bound, CallError, ForecastTarget, RawForecast};
 use tokio::task::JoinSet;
@@ -110,7 +110,7 @@ async fn with<J: Judge>(
         let plan = plan(signals, &detection, vec![]);
         return (conclude(signals, &detection, &plan, None, None, vec![]), Trace::default());
     };
-    let batch = Batch::new(signals);
+    let batch = Batch::new(signals).with_core(&on_the_way(signals, &symptom));
     let (findings, mut trace) = scored(scorers, &batch, scored_until).await;
     let plan = plan(signals, &detection, findings);
     let ranking = in_time(ranker.name(), Job::Ranking, until, ranker.rank(&batch, &plan.findings, &symptom));

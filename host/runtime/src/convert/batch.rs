@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lagdoctor_model::{Gap, Millis, NodeId, Series, SeriesKey, Signals, Timestamp};
+use lagdoctor_model::{Gap, GapCause, Millis, NodeId, Series, SeriesKey, Signals, Timestamp};
 
 use crate::bindings::types as wit;
 use crate::convert::pairs;
@@ -13,12 +13,19 @@ use crate::manifest::Manifest;
 /// Most points of one series of the coarse past; a longer one gets a wider step.
 const MAX_HISTORY_POINTS: i64 = 20_000;
 
+/// What a guest keeps about one node and about one series beside its readings, its own index and what it finds included,
+/// in bytes; rather too much than too little.
+const NODE_BYTES: usize = 400;
+const SERIES_BYTES: usize = 400;
+
 /// All that is known about one incident window, in the form of the contract. Cheap to clone.
 #[derive(Clone)]
 pub struct Batch {
     pub(crate) wit: Arc<wit::Batch>,
     pub(crate) index: Arc<Index>,
     pub(crate) series: Arc<Handles>,
+    /// What matters most; all of it unless somebody said.
+    core: Option<Arc<BTreeSet<u32>>>,
     gaps: Arc<Mutex<BTreeSet<Gap>>>,
 }
 
@@ -145,22 +152,56 @@ impl Batch {
             wit: Arc::new(wit),
             series: Arc::new(Handles::new(now.keys)),
             index: Arc::new(Index { nodes, node_handles, logs: log_places }),
+            core: None,
             gaps: Arc::default(),
         }
     }
 
-    /// The same batch with only the series that this manifest lists. Handles of nodes and log lines stay; gaps are
-    /// noted in common.
+    /// The same batch, of which the series of these nodes matter most: a plugin without room for all it lists is shown
+    /// those.
     #[must_use]
-    pub fn for_plugin(&self, manifest: &Manifest) -> Self {
-        if self.wit.series.iter().chain(&self.wit.history).all(|series| manifest.lists_signal(&series.signal)) {
-            return self.clone();
-        }
-        let all = &*self.wit;
+    pub fn with_core<'n>(self, nodes: impl IntoIterator<Item = &'n NodeId>) -> Self {
+        let handles = nodes.into_iter().filter_map(|node| self.index.node_handles.get(node).copied()).collect();
+        Self { core: Some(Arc::new(handles)), ..self }
+    }
+
+    /// The batch for a plugin with this name, manifest and memory in bytes: only the series that it lists, and where these
+    /// are more than its memory holds, only those of the nodes that matter most, which is noted as a gap. Handles of
+    /// nodes and log lines stay; gaps are noted in common.
+    #[must_use]
+    pub(crate) fn for_plugin(&self, name: &str, manifest: &Manifest, memory_bytes: usize) -> Self {
         let listed = |series: &&wit::Series| manifest.lists_signal(&series.signal);
-        let keys = self.series.keys.iter().filter(|key| manifest.lists_signal(key.signal.as_str())).cloned().collect();
-        let (series, values) = pack(all.series.iter().filter(listed), &all.values);
-        let (history, history_values) = pack(all.history.iter().filter(listed), &all.history_values);
+        let all = || self.wit.series.iter().chain(&self.wit.history);
+        let core = self.core.as_deref().filter(|_| self.bytes(all().filter(listed)) > memory_bytes);
+        let Some(core) = core else {
+            return if all().all(|series| listed(&series)) { self.clone() } else { self.with_series(listed) };
+        };
+        let shown = self.with_series(|series| listed(series) && core.contains(&series.node));
+        let count = all().filter(listed).count();
+        let left_out = count - shown.wit.series.len() - shown.wit.history.len();
+        if left_out > 0 {
+            let mib = memory_bytes >> 20;
+            let statement = format!(
+                "plugin `{name}` has {mib} MiB, too little for {count} series, and was not shown {left_out} of them, all of nodes that do not lead to the symptom; raise `memory_mib` to have it look at those too"
+            );
+            self.note([Gap { source: name.to_owned(), cause: GapCause::Truncated, node: None, statement }]);
+        }
+        shown
+    }
+
+    /// What a guest needs to take these series in.
+    fn bytes<'s>(&self, series: impl Iterator<Item = &'s wit::Series>) -> usize {
+        let lines: usize = self.wit.logs.message.iter().map(|message| message.len() + SERIES_BYTES).sum();
+        let nodes = self.wit.nodes.len() * NODE_BYTES;
+        nodes + lines + series.map(|series| SERIES_BYTES + series.count as usize * size_of::<f64>()).sum::<usize>()
+    }
+
+    fn with_series(&self, shows: impl Fn(&&wit::Series) -> bool) -> Self {
+        let all = &*self.wit;
+        let keys = self.series.keys.iter().zip(&all.series).filter(|(_, series)| shows(series));
+        let keys = keys.map(|(key, _)| key.clone()).collect();
+        let (series, values) = pack(all.series.iter().filter(&shows), &all.values);
+        let (history, history_values) = pack(all.history.iter().filter(&shows), &all.history_values);
         let wit = wit::Batch {
             now_ms: all.now_ms,
             start_ms: all.start_ms,
@@ -178,6 +219,7 @@ impl Batch {
             wit: Arc::new(wit),
             series: Arc::new(Handles::new(keys)),
             index: self.index.clone(),
+            core: self.core.clone(),
             gaps: self.gaps.clone(),
         }
     }
@@ -264,7 +306,7 @@ mod tests {
     #[test]
     fn a_plugin_sees_only_the_series_it_lists_and_all_the_nodes() {
         let batch = Batch::new(&testing::signals());
-        let shown = batch.for_plugin(&testing::manifest(&["jvm."]));
+        let shown = batch.for_plugin("jvm", &testing::manifest(&["jvm."]), usize::MAX);
         assert!(shown.series_count() > 0 && shown.series_count() < batch.series_count());
         assert!(shown.wit.series.iter().all(|series| series.signal.starts_with("jvm.")));
         assert_eq!(shown.node_count(), batch.node_count());
@@ -275,7 +317,25 @@ mod tests {
             };
             assert_eq!(values(&shown, series), values(&batch, &batch.wit.series[place]));
         }
-        assert_eq!(batch.for_plugin(&testing::manifest(&["*"])).series_count(), batch.series_count());
+        assert_eq!(
+            batch.for_plugin("all", &testing::manifest(&["*"]), usize::MAX).series_count(),
+            batch.series_count()
+        );
+    }
+
+    #[test]
+    fn a_plugin_without_room_sees_what_leads_to_the_symptom_and_the_rest_is_named() {
+        let signals = testing::signals();
+        let near = signals.series[0].node().clone();
+        let (all, manifest) = (Batch::new(&signals).with_core([&near]), testing::manifest(&["*"]));
+        assert_eq!(all.for_plugin("z", &manifest, usize::MAX).series_count(), all.series_count());
+        assert_eq!(all.gaps(), []);
+        let shown = all.for_plugin("z", &manifest, 1 << 10);
+        assert!(shown.series_count() > 0 && shown.series_count() < all.series_count());
+        assert!(shown.series.keys.iter().all(|key| key.node == near));
+        let [gap] = &all.gaps()[..] else { panic!("{:?}", all.gaps()) };
+        assert_eq!((gap.cause, gap.source.as_str()), (GapCause::Truncated, "z"));
+        assert!(gap.statement.contains("raise `memory_mib`"), "{}", gap.statement);
     }
 
     #[test]
@@ -296,7 +356,7 @@ mod tests {
         let batch = Batch::new(&testing::signals());
         let gap =
             Gap { source: "a".into(), cause: lagdoctor_model::GapCause::Malformed, node: None, statement: "x".into() };
-        batch.for_plugin(&testing::manifest(&["jvm."])).note([gap.clone(), gap.clone()]);
+        batch.for_plugin("jvm", &testing::manifest(&["jvm."]), usize::MAX).note([gap.clone(), gap.clone()]);
         assert_eq!(batch.gaps(), [gap]);
     }
 }
