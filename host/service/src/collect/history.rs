@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use lagdoctor_kafka::{GroupState, Snapshot};
 use lagdoctor_model::{
-    Commit, Edge, Labels, Millis, Node, NodeId, PartitionId, Sample, Series, SeriesKey, SignalName, Timestamp,
+    Commit, Edge, Labels, Millis, Node, NodeId, PartitionId, Sample, Series, SeriesKey, SignalName, Signals, Timestamp,
     Topology, Window,
 };
 
 use crate::derive::group_command;
+use crate::resolve::{Caps, Resolver};
 
 /// How many commits of before the first look are kept; what the status rules need.
 const RING: usize = lagdoctor_kafka::PartitionLag::RING;
@@ -146,6 +147,14 @@ impl KafkaHistory {
             cut(&mut log.leader, from);
         }
         self.logs.retain(|_, log| !log.end.is_empty());
+    }
+
+    /// The signals that this cluster alone gives within the window. What follows from offsets is not among them: see
+    /// [`crate::derive::derive`].
+    pub fn signals(&self, window: &Window) -> Signals {
+        let mut resolver = Resolver::new(*window, Topology::new(), Caps::default());
+        resolver.add_kafka(self.view(window));
+        resolver.finish()
     }
 
     /// The cluster within the window.

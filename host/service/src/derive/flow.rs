@@ -13,10 +13,11 @@ const RATE_OVER: Millis = Millis::seconds(60);
 /// Lag of each partition of each group that no source gave: `max(0, log end - committed)`.
 pub(super) fn lags(signals: &Signals) -> Vec<Series> {
     let ends = log_ends(signals);
+    let told = by_node(signals, "kafka.consumer_group.lag");
     let mut made = vec![];
     for (group, committed) in by_node(signals, "kafka.consumer_group.offset") {
         let given: BTreeSet<PartitionId> =
-            signals.series_of(group, "kafka.consumer_group.lag").filter_map(partition_of).collect();
+            told.get(group).into_iter().flatten().filter_map(|series| partition_of(series)).collect();
         for committed in committed {
             let Some(id) = partition_of(committed).filter(|id| !given.contains(id)) else { continue };
             let Some(end) = id.node().ok().and_then(|node| ends.get(&node)) else { continue };

@@ -57,10 +57,11 @@ pub(super) fn statuses(signals: &Signals) -> Vec<Series> {
     if times.last() != Some(&signals.window.now) {
         times.push(signals.window.now);
     }
+    let told = by_node(signals, "kafka.consumer_group.commit_time");
     let mut made = vec![];
     for (group, committed) in groups {
-        let times_of = signals.series_of(group, "kafka.consumer_group.commit_time");
-        let commit_times: BTreeMap<&Labels, &Series> = times_of.map(|series| (series.labels(), series)).collect();
+        let times_of = told.get(group).into_iter().flatten();
+        let commit_times: BTreeMap<&Labels, &Series> = times_of.map(|series| (series.labels(), *series)).collect();
         for committed in committed {
             let Some(id) = partition_of(committed) else { continue };
             let Some(end) = id.node().ok().and_then(|node| ends.get(&node).copied()) else { continue };

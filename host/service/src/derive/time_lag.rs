@@ -25,7 +25,8 @@ pub fn time_lag_at(committed: &Series, log_end: &Series, at: Timestamp) -> Optio
     let absent = numbers().rev().find(|sample| sample.value <= next);
     let appended = match absent {
         Some(absent) => {
-            let there = numbers().find(|sample| sample.at > absent.at)?;
+            let later = &readings[readings.partition_point(|sample| sample.at <= absent.at)..];
+            let there = later.iter().find(|sample| !sample.value.is_nan())?;
             let part = (next - absent.value) / (there.value - absent.value);
             let between = there.at.since(absent.at).as_millis() as f64;
             absent.at + millis(part.clamp(0.0, 1.0) * between)
