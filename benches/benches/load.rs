@@ -22,11 +22,11 @@ fn load(criterion: &mut Criterion) {
         components().iter().filter(|(name, _)| name == "scorer-kafka-lag" || name == "ranker-propagation")
     {
         // Plugins that are in use are not loaded again, so each is dropped.
-        group.bench_function(format!("{name}/compiled"), |bencher| {
+        group.bench_function(format!("{name}, compiled"), |bencher| {
             bencher.iter(|| runtime.block_on(compiling.load(name, wasm)).expect("a plugin").size());
         });
         runtime.block_on(caching.load(name, wasm)).expect("a plugin");
-        group.bench_function(format!("{name}/from the cache"), |bencher| {
+        group.bench_function(format!("{name}, from the cache"), |bencher| {
             bencher.iter(|| {
                 let plugin = runtime.block_on(caching.load(name, wasm)).expect("a plugin");
                 assert!(plugin.from_cache());

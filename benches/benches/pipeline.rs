@@ -3,7 +3,7 @@
 #![allow(missing_docs)]
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use lagdoctor_benches::bench;
+use lagdoctor_benches::Bench;
 use lagdoctor_diagnosis::detect;
 use lagdoctor_runtime::Batch;
 use lagdoctor_service::{Options, diagnose};
@@ -11,11 +11,12 @@ use lagdoctor_sim::{Scenario, Simulation};
 
 fn pipeline(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Runtime::new().expect("worker threads");
-    let ready = runtime.block_on(bench());
-    criterion.bench_function("detect", |bencher| bencher.iter(|| detect(&ready.signals, None)));
-    criterion.bench_function("batch", |bencher| bencher.iter(|| Batch::new(&ready.signals)));
+    let ready = runtime.block_on(Bench::new());
+    let signals = runtime.block_on(ready.signals("replication-delay"));
+    criterion.bench_function("detect", |bencher| bencher.iter(|| detect(&signals, None)));
+    criterion.bench_function("batch", |bencher| bencher.iter(|| Batch::new(&signals)));
     criterion.bench_function("diagnose", |bencher| {
-        bencher.iter(|| runtime.block_on(diagnose(&ready.signals, &ready.plugins, &Options::default())));
+        bencher.iter(|| runtime.block_on(diagnose(&signals, &ready.plugins, &Options::default())));
     });
 }
 

@@ -1,23 +1,27 @@
-//! How fast is it? What the benches share: the bundled plugins as `cargo xtask build` left them, and one simulated
-//! incident as the collectors see it.
+//! How fast is it? What the benches share: the bundled plugins as `cargo xtask build` left them ([`Bench`]), incidents of
+//! any size ([`fleet`]), and a guest's code on this side of the boundary ([`twin`]).
+
+pub mod fleet;
+pub mod lag;
+pub mod twin;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use lagdoctor_grade::{Stage, look, sources};
 use lagdoctor_model::Signals;
-use lagdoctor_runtime::{Host, HostOptions};
-use lagdoctor_service::{Bundled, Plugins, plugins};
+use lagdoctor_runtime::{Bound, Host, HostOptions, Limits, NoSecrets, Operator};
+use lagdoctor_service::{Bundled, Loaded, Plugins, plugins};
 use lagdoctor_sim::{Scenario, Simulation};
 
-/// A host, the plugins that judge, and the signals of one incident.
+/// A host with all plugins, and a stage for simulated incidents.
 pub struct Bench {
     /// Owns the engine.
     pub host: Host,
     /// What judges.
     pub plugins: Plugins,
-    /// One hour of a pipeline with a replica behind its primary.
-    pub signals: Signals,
+    stage: Arc<Stage>,
+    collectors: Vec<Bound>,
 }
 
 /// The bundled plugins, by name.
@@ -26,6 +30,14 @@ pub struct Bench {
 /// When the plugins are not built: run `cargo xtask build` first.
 pub fn components() -> Vec<(String, Vec<u8>)> {
     components_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/plugins"))
+}
+
+/// The component of this name.
+///
+/// # Panics
+/// When it is not built: run `cargo xtask build` first.
+pub fn component(name: &str) -> Vec<u8> {
+    components().into_iter().find(|(known, _)| known == name).expect("run `cargo xtask build` first").1
 }
 
 /// The components in a folder, by name; those that misbehave left out.
@@ -44,20 +56,49 @@ pub fn components_in(folder: &Path) -> Vec<(String, Vec<u8>)> {
     components
 }
 
-/// Sets up a bench.
+/// A plugin on this host, without configuration.
 ///
 /// # Panics
-/// When the plugins are not built: run `cargo xtask build` first.
-pub async fn bench() -> Bench {
-    let components = components();
-    let bundled: Vec<Bundled<'_>> = components.iter().map(|(name, wasm)| Bundled { name, wasm }).collect();
-    let stage = Arc::new(Stage::default());
-    let host = Host::new(HostOptions::new(stage.clone())).expect("an engine");
-    let loaded = plugins::load(&host, &sources(), &bundled).await.expect("the bundled plugins load");
-    let mut run = Simulation::new(&Scenario::builtin("replication-delay").expect("a built-in scenario"), 1);
-    run.advance_to(run.end());
-    let run = Arc::new(run);
-    stage.put_on(run.clone());
-    let signals = look(&run, &loaded.collectors).await;
-    Bench { host, plugins: loaded.plugins, signals }
+/// When it does not load, or needs a configuration.
+pub async fn bound(host: &Host, name: &str, wasm: &[u8]) -> Bound {
+    let config = serde_json::Value::Null;
+    let operator =
+        Operator { name: name.to_owned(), config, grants: vec![], secrets: Arc::new(NoSecrets), limits: None };
+    host.load(name, wasm).await.expect("a plugin").bind(operator).expect("a plugin without configuration")
+}
+
+impl Bench {
+    /// Sets a bench up, with the default limits.
+    ///
+    /// # Panics
+    /// When the plugins are not built: run `cargo xtask build` first.
+    pub async fn new() -> Self {
+        Self::with(Limits::default()).await
+    }
+
+    /// Sets a bench up with these limits.
+    ///
+    /// # Panics
+    /// When the plugins are not built: run `cargo xtask build` first.
+    pub async fn with(limits: Limits) -> Self {
+        let components = components();
+        let bundled: Vec<Bundled<'_>> = components.iter().map(|(name, wasm)| Bundled { name, wasm }).collect();
+        let stage = Arc::new(Stage::default());
+        let host = Host::new(HostOptions { limits, ..HostOptions::new(stage.clone()) }).expect("an engine");
+        let Loaded { collectors, plugins } =
+            plugins::load(&host, &sources(), &bundled).await.expect("the bundled plugins load");
+        Self { host, plugins, stage, collectors }
+    }
+
+    /// The last hour of this scenario, as the collectors see it.
+    ///
+    /// # Panics
+    /// When there is no such scenario.
+    pub async fn signals(&self, scenario: &str) -> Signals {
+        let mut run = Simulation::new(&Scenario::builtin(scenario).expect("a built-in scenario"), 1);
+        run.advance_to(run.end());
+        let run = Arc::new(run);
+        self.stage.put_on(run.clone());
+        look(&run, &self.collectors).await
+    }
 }

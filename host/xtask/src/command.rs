@@ -1,4 +1,4 @@
-//! What was asked for, and what does it do? Six commands, few options; `USAGE` is all there is.
+//! What was asked for, and what does it do? A few commands, few options; `USAGE` is all there is.
 
 use std::process::{Command as Process, ExitCode};
 
@@ -8,7 +8,7 @@ use crate::guests::{self, Selection};
 use crate::layout::Layout;
 use crate::run::{Failure, run};
 use crate::stage::Stages;
-use crate::{check, museum, prerequisites};
+use crate::{bench, check, museum, prerequisites};
 
 const USAGE: &str = "\
 cargo xtask build [--guests-only] [--plugin NAME]...   the plugins, then the release binary target/release/lagdoctor
@@ -17,6 +17,7 @@ cargo xtask test                                       everything that must hold
 cargo xtask fuzz [--for 10m] [TARGET]...               bytes of strangers for components, bundle, config, manifest,
                                                        offsets and http; findings are saved in target/fuzz
 cargo xtask museum VERSION NAME                        a new piece of plugins/museum, built once and kept for ever
+cargo xtask bench                                      the benches, and what they say in benches/RESULTS.md
 
   --yes                     install Debian packages for the plugins' toolchain without asking, where rustup cannot
   --toolchain rustup|debian use this one for the plugins instead of the first that works";
@@ -30,6 +31,7 @@ pub(crate) enum Command {
     Test { options: Options },
     Fuzz { arguments: Vec<String> },
     Museum { version: String, name: String, options: Options },
+    Bench { options: Options },
 }
 
 /// How much to build.
@@ -87,6 +89,7 @@ impl Command {
             "demo" => Ok(Self::Demo { arguments: rest, options }),
             "test" => Ok(Self::Test { options }),
             "fuzz" => Ok(Self::Fuzz { arguments: rest }),
+            "bench" => Ok(Self::Bench { options }),
             "help" | "--help" | "-h" => Ok(Self::Help),
             other => Err(Failure::usage(&format!("there is no command `{other}`"), USAGE)),
         }
@@ -119,6 +122,11 @@ impl Command {
             Self::Fuzz { arguments } => return fuzz(&layout, &arguments),
             Self::Museum { version, name, options } => {
                 stages.run("piece", || museum::add(&layout, &version, &name, options))?;
+            }
+            Self::Bench { options } => {
+                prerequisites::check()?;
+                stages.run("plugins", || guests::build(&layout, &Selection::All, options))?;
+                bench::run_all(&layout, &mut stages)?;
             }
             Self::Test { options } => {
                 prerequisites::check()?;

@@ -2,6 +2,7 @@
 //! into components, `check` runs everything that CI holds.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for developers talks to them")]
 
+mod bench;
 mod check;
 mod command;
 mod guests;

@@ -249,3 +249,14 @@ fn an_error_of_loading_names_all_foreign_imports() {
     let said = error.to_string();
     assert!(said.contains("`wasi:io/streams`, `wasi:cli/stdout`, which are things that no ranker may have"), "{said}");
 }
+
+/// The figures of a guest that does nothing should not hang on a compiler, so it is kept as it was built.
+#[test]
+fn the_idle_guest_of_the_benches_is_made_of_this_text() {
+    let built = Guest::scorer(|image| format!("i32.const {}", image.findings(&[]))).build();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../benches/guests/idle.wasm");
+    if std::env::var_os("LAGDOCTOR_WRITE_GUESTS").is_some() {
+        std::fs::write(path, &built).unwrap();
+    }
+    assert!(std::fs::read(path).unwrap() == built, "set LAGDOCTOR_WRITE_GUESTS once to write {path} anew");
+}
