@@ -138,7 +138,12 @@ fn add(path: &Path, kind: &str, head: Head, at: Timestamp) -> Result<(), AuditEr
         }
         text.push_str(&format!("{kind} {} {} {at}\n", head.sequence, head.hash));
         // One write, so that lines of several processes stay whole.
-        file.write_all(text.as_bytes())?;
+        file.write_all(text.as_bytes()).inspect_err(|_| {
+            // On a full disk half a line may have been written, which would be found to be unreadable for ever.
+            if file.metadata().is_ok_and(|now| now.len() < length + text.len() as u64) {
+                let _ = file.set_len(length);
+            }
+        })?;
         file.sync_data()
     };
     write().map_err(|source| AuditError::Anchor { path: path.to_owned(), doing: "write", source })

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use lagdoctor_bundle::Recorded;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 
+use super::error::is_damage;
 use super::record::Record;
 use super::store::{Ours, PATIENCE, is_ours, place_of};
 use super::{AuditError, DecisionPath, Digest};
@@ -26,6 +27,14 @@ pub(super) struct Row {
     pub(super) previous: Vec<u8>,
     pub(super) hash: Vec<u8>,
     pub(super) record: Vec<u8>,
+}
+
+/// What lies in one place.
+pub(super) enum Found {
+    Row(Row),
+    Nothing,
+    /// The place cannot be read, because the file is damaged there.
+    Damage,
 }
 
 /// An audit that is read.
@@ -107,10 +116,14 @@ impl Book {
     /// # Errors
     /// When the database cannot be read.
     pub fn readable(&self, most: usize) -> Result<Vec<Kept>, AuditError> {
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let mut rows = self.rows("SELECT * FROM records ORDER BY sequence DESC LIMIT ?1", most)?;
-        rows.reverse();
-        Ok(rows.into_iter().filter_map(|row| kept(row).ok()).collect())
+        let places = self.sequences()?;
+        let mut readable = Vec::new();
+        for &place in &places[places.len().saturating_sub(most)..] {
+            if let Found::Row(row) = self.row(place)? {
+                readable.extend(kept(row));
+            }
+        }
+        Ok(readable)
     }
 
     /// The body that a record tells of; `None` when it is missing or altered.
@@ -150,20 +163,25 @@ impl Book {
     }
 
     /// One row, as it lies there.
-    pub(super) fn row(&self, sequence: u64) -> Result<Option<Row>, AuditError> {
-        Ok(self.rows("SELECT * FROM records WHERE sequence = ?1", place_of(sequence))?.pop())
+    pub(super) fn row(&self, sequence: u64) -> Result<Found, AuditError> {
+        match self.read("SELECT * FROM records WHERE sequence = ?1", place_of(sequence)) {
+            Ok(mut rows) => Ok(rows.pop().map_or(Found::Nothing, Found::Row)),
+            Err(error) if is_damage(&error) => Ok(Found::Damage),
+            Err(error) => Err(self.failed(&error)),
+        }
     }
 
     fn rows(&self, query: &str, parameter: i64) -> Result<Vec<Row>, AuditError> {
-        let read = || -> rusqlite::Result<Vec<Row>> {
-            let mut query = self.connection.prepare(query)?;
-            let row = |row: &rusqlite::Row<'_>| {
-                let sequence = u64::try_from(row.get::<_, i64>("sequence")?).unwrap_or(0);
-                Ok(Row { sequence, previous: row.get("previous")?, hash: row.get("hash")?, record: row.get("record")? })
-            };
-            query.query_map([parameter], row)?.collect()
+        self.read(query, parameter).map_err(|error| self.failed(&error))
+    }
+
+    fn read(&self, query: &str, parameter: i64) -> rusqlite::Result<Vec<Row>> {
+        let mut query = self.connection.prepare(query)?;
+        let row = |row: &rusqlite::Row<'_>| {
+            let sequence = u64::try_from(row.get::<_, i64>("sequence")?).unwrap_or(0);
+            Ok(Row { sequence, previous: row.get("previous")?, hash: row.get("hash")?, record: row.get("record")? })
         };
-        read().map_err(|error| self.failed(&error))
+        query.query_map([parameter], row)?.collect()
     }
 
     /// A part by its digest.
@@ -173,7 +191,7 @@ impl Book {
             .connection
             .query_row(read, [sha256.as_slice()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()
-            .map_err(|error| self.failed(&error))?;
+            .or_else(|error| if is_damage(&error) { Ok(Some((0, vec![]))) } else { Err(self.failed(&error)) })?;
         let Some((size, packed)) = found else { return Ok(Err(NoPart::Missing)) };
         let most = usize::try_from(size).unwrap_or(0);
         let bytes = miniz_oxide::inflate::decompress_to_vec_with_limit(&packed, most).ok();

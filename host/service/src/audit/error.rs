@@ -53,10 +53,10 @@ pub enum AuditError {
         source: io::Error,
     },
     /// Secrets could not be kept out of the record, so there is none.
-    #[error("no audit record was written, because the secrets are too long to be kept out of it; use shorter ones")]
+    #[error("the secrets are too long to be kept out of an audit record; use shorter ones")]
     Secrets,
     /// The input cannot be written down.
-    #[error("no audit record was written: {0}")]
+    #[error("the input cannot be written down: {0}")]
     Input(#[from] lagdoctor_bundle::WriteError),
     /// There is no such record.
     #[error("the audit holds no record `{wanted}`; {held}")]
@@ -76,6 +76,18 @@ pub enum AuditError {
     },
 }
 
+/// Whether the file itself is damaged, and not only out of reach for now. What SQLite has no code for is a value of a kind
+/// that nobody wrote there.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    match error.sqlite_error_code() {
+        Some(code) => matches!(
+            code,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TooBig | ErrorCode::TypeMismatch
+        ),
+        None => true,
+    }
+}
+
 impl AuditError {
     pub(super) fn database(path: &Path, doing: &'static str, error: &rusqlite::Error) -> Self {
         let way_out = match error.sqlite_error_code() {
@@ -89,6 +101,7 @@ impl AuditError {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 "it is damaged: move it away, keep it as it is for whoever looks into it, and a new one is begun"
             }
+            None => "it is damaged: move it away, keep it as it is for whoever looks into it, and a new one is begun",
             _ => "check the disk that it lies on, or name another file",
         };
         let reason = match error {

@@ -89,7 +89,8 @@ impl Audit {
     /// of it cannot be replayed. Several processes may do this at once; each record follows the one before.
     ///
     /// # Errors
-    /// When the database or the anchor cannot be written. Then there is no record, or one that the next anchor covers.
+    /// When the database cannot be written, or the anchor cannot be read: then there is no record. One that is kept while its
+    /// anchor cannot be written is told by [`Appended::notes`], and the next anchor covers it.
     pub fn append(&self, draft: &Draft, component: &dyn Fn(Digest) -> Option<Vec<u8>>) -> Result<Appended, AuditError> {
         store::append(&self.place, self.keep, draft, component)
     }

@@ -113,7 +113,10 @@ pub(super) fn append(
         anchor::add_from(&place.anchor, from, at)?;
     }
     transaction.commit().map_err(failed("write to"))?;
-    anchor::add_head(&place.anchor, Head { sequence, hash }, at)?;
+    // The record stands whatever becomes of its anchor, and the next anchor covers it.
+    if let Err(error) = anchor::add_head(&place.anchor, Head { sequence, hash }, at) {
+        notes.push(format!("record {sequence} is kept and not anchored: {error}"));
+    }
     if removed.count > 0 {
         // That pages are free is enough, if they cannot be given back to the disk.
         let _ = give_back(&connection);

@@ -2,6 +2,7 @@
 
 mod keeping;
 mod tampering;
+mod trouble;
 
 use std::fs;
 use std::path::PathBuf;

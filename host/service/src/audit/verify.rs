@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::anchor::Anchors;
-use super::book::{Book, NoPart, Row};
+use super::book::{Book, Found, NoPart, Row};
 use super::chain::{Head, link};
 use super::record::Record;
 use super::{AuditError, Digest};
@@ -57,6 +57,11 @@ pub enum Fault {
         /// Which.
         sequence: u64,
     },
+    /// A record cannot be read, because the file is damaged where it lies.
+    Unreadable {
+        /// Which.
+        sequence: u64,
+    },
     /// A record lies in the place of another.
     Moved {
         /// Where it lies.
@@ -104,6 +109,9 @@ impl fmt::Display for Fault {
             Self::Missing { from, to } => records(f, *from, *to, "missing: removed from the database"),
             Self::Truncated { from, to } => records(f, *from, *to, "missing: anchored, and the database ends before"),
             Self::Altered { sequence } => write!(f, "record {sequence} altered: its content is not what its hash says"),
+            Self::Unreadable { sequence } => {
+                write!(f, "record {sequence} unreadable: the file is damaged where it lies")
+            }
             Self::Moved { sequence, from } => {
                 write!(f, "record {sequence} reordered: what lies there is record {from}")
             }
@@ -130,6 +138,7 @@ impl Fault {
         match self {
             Self::Missing { from, .. } | Self::Truncated { from, .. } => *from,
             Self::Altered { sequence }
+            | Self::Unreadable { sequence }
             | Self::Moved { sequence, .. }
             | Self::Unlinked { sequence }
             | Self::NotAnchored { sequence, .. }
@@ -152,7 +161,14 @@ impl Book {
         let mut parts: BTreeMap<Digest, Option<NoPart>> = BTreeMap::new();
         let belongs = self.belongings(&places)?;
         for &place in &places {
-            let Some(row) = self.row(place)? else { continue };
+            let row = match self.row(place)? {
+                Found::Row(row) => row,
+                Found::Nothing => continue,
+                Found::Damage => {
+                    walk.pass_over(place);
+                    continue;
+                }
+            };
             if let Some(record) = walk.see(&row, &belongs) {
                 for (name, digest) in record.parts() {
                     let state = match parts.get(&digest) {
@@ -177,7 +193,7 @@ impl Book {
     fn belongings(&self, places: &[u64]) -> Result<BTreeMap<Vec<u8>, u64>, AuditError> {
         let mut belongs = BTreeMap::new();
         for &place in places {
-            if let Some(row) = self.row(place)? {
+            if let Found::Row(row) = self.row(place)? {
                 belongs.insert(row.previous, place.saturating_sub(1));
             }
         }
@@ -257,6 +273,12 @@ impl<'a> Walk<'a> {
             self.faults.push(Fault::Altered { sequence });
         }
         record
+    }
+
+    /// Notes a record that cannot be read. What follows it has nothing to be compared with.
+    fn pass_over(&mut self, sequence: u64) {
+        self.faults.push(Fault::Unreadable { sequence });
+        self.before = None;
     }
 
     fn anchored_at(&self, hash: Digest) -> Option<u64> {
