@@ -68,6 +68,17 @@ pub enum PluginError {
     /// A configuration does not fit its plugin.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// A file calls itself as a bundled plugin does.
+    #[error(
+        "plugin file {file} calls itself `{name}`, as a bundled plugin does: give it another name, or in [[plugin]] an `alias`, which is \
+         `{name}` if it is to take that one's place"
+    )]
+    Taken {
+        /// The file.
+        file: String,
+        /// The name.
+        name: String,
+    },
     /// A plugin's configuration names a secret that is not defined.
     #[error(
         "{file}: plugin `{plugin}` uses the secret `{secret}`, which [secrets] does not have; add `{secret} = {{ env = \"VARIABLE\" }}` \
@@ -105,11 +116,18 @@ pub async fn load(host: &Host, sources: &Sources, bundled: &[Bundled<'_>]) -> Re
     let mut bound: Vec<Bound> = vec![];
     for section in &sources.plugins {
         let (plugin, is_bundled) = find(host, section, bundled).await?;
+        let name = &plugin.manifest().name;
+        // What a stranger's plugin calls itself must not switch off another.
+        if let (Some(file), None) = (&section.file, &section.alias)
+            && bundled.iter().any(|component| component.name == name)
+        {
+            return Err(PluginError::Taken { file: file.display().to_string(), name: name.clone() });
+        }
         bound.push(bind(host, plugin, section, is_bundled, sources)?);
     }
     let named = |name: &str| {
         sources.plugins.iter().any(|section| section.name.as_deref() == Some(name))
-            || bound.iter().any(|plugin| plugin.plugin().manifest().name == name)
+            || bound.iter().any(|plugin| plugin.name() == name)
     };
     let has = |world: World| bound.iter().any(|plugin| plugin.plugin().world() == world);
     let mut rest = vec![];
@@ -124,10 +142,7 @@ pub async fn load(host: &Host, sources: &Sources, bundled: &[Bundled<'_>]) -> Re
             continue;
         }
         let plugin = host.load(component.name, component.wasm).await?;
-        // A file of the same name stands in for the bundled one, also when the file is called otherwise.
-        if !named(&plugin.manifest().name) {
-            rest.push(bind(host, plugin, &PluginSection::bundled(component.name), true, sources)?);
-        }
+        rest.push(bind(host, plugin, &PluginSection::bundled(component.name), true, sources)?);
     }
     bound.extend(rest);
     sorted(bound)

@@ -124,3 +124,20 @@ async fn a_secret_that_nobody_defined_is_refused_before_it_is_needed() {
          `hook-key-1 = { env = \"VARIABLE\" }` or `hook-key-1 = { file = \"PATH\" }` to [secrets]"
     );
 }
+
+#[tokio::test]
+async fn a_file_that_calls_itself_as_a_bundled_plugin_does_is_refused_unless_the_operator_says_so() {
+    let file = common::folder().join("scorer-database.wasm");
+    let mut section = PluginSection { file: Some(file), name: None, ..PluginSection::bundled("") };
+    let named = |section: &PluginSection| Sources { plugins: vec![section.clone()], ..Sources::default() };
+    let refusal = try_loaded_with(&named(&section), Arc::new(Dead)).await.unwrap_err().to_string();
+    assert!(refusal.contains("calls itself `scorer-database`, as a bundled plugin does"), "{refusal}");
+    let count = async |section: &PluginSection| {
+        let loaded = loaded_with(&named(section), Arc::new(Dead)).await;
+        loaded.plugins.scorers.iter().filter(|scorer| scorer.plugin().manifest().name == "scorer-database").count()
+    };
+    section.alias = Some("scorer-database".to_owned());
+    assert_eq!(count(&section).await, 1, "it takes the place of the bundled one");
+    section.alias = Some("scorer-database-next".to_owned());
+    assert_eq!(count(&section).await, 2, "both run");
+}

@@ -105,8 +105,8 @@ export function judge(values) {
   if (!Number.isFinite(magnitude)) return undefined;
   // Both must be: unusual for this cache, and enough to matter.
   const score = lost < config.worth ? 0 : (magnitude ** 2 / (magnitude ** 2 + 25)) * Math.min(1, lost / (3 * config.worth));
-  // It began after the last reading that was still usual.
-  const lastUsual = known.findLast((place) => values[place] > usual - lost / 2);
+  // It began after the last reading that was still usual; one that dips at the very end has not ended it.
+  const lastUsual = known.slice(0, -5).findLast((place) => values[place] > usual - lost / 2);
   return { score, magnitude, now, usual, since: score > 0 && lastUsual !== undefined ? lastUsual + 1 : undefined };
 }
 

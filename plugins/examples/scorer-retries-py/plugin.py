@@ -120,6 +120,7 @@ def judge(values, worth):
     square = magnitude * magnitude
     matters = 0.0 if rise < worth else min(1.0, rise / (3 * worth)) if worth > 0 else 1.0
     score = square / (square + 25) * matters
-    # It began after the last reading that was still usual.
-    since = next((place + 1 for place in reversed(known) if values[place] < usual + rise / 2), None) if score > 0 else None
+    # It began after the last reading that was still usual; one that dips at the very end has not ended it.
+    usually = (place for place in reversed(known[:-5]) if values[place] < usual + rise / 2)
+    since = next((place + 1 for place in usually), None) if score > 0 else None
     return {"score": score, "magnitude": magnitude, "now": now, "usual": usual, "since": since}

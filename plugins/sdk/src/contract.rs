@@ -86,10 +86,11 @@ impl Finding {
         Self { series: Some(series.handle), ..Self::on(series.node, series.signal) }
     }
 
-    /// How unusual, from 0 to 1; brought into that range, and 0 when it is no number.
+    /// How unusual, from 0 to 1, and brought into that range. What is no number stays none, so that the host refuses the
+    /// answer: 0 would say that all is well.
     #[must_use]
     pub fn score(mut self, score: f64) -> Self {
-        self.score = if score.is_nan() { 0.0 } else { score.clamp(0.0, 1.0) };
+        self.score = score.clamp(0.0, 1.0);
         self
     }
 
@@ -146,9 +147,9 @@ impl Finding {
 }
 
 impl Cause {
-    /// A cause at this node; `confidence` is brought into 0 to 1.
+    /// A cause at this node; `confidence` is brought into 0 to 1. What is no number stays none, and the host refuses it.
     pub fn new(node: u32, class: &str, confidence: f64, because: impl Into<String>) -> Self {
-        let confidence = if confidence.is_nan() { 0.0 } else { confidence.clamp(0.0, 1.0) };
+        let confidence = confidence.clamp(0.0, 1.0);
         Self {
             node,
             class: class.to_owned(),

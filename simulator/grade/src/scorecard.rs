@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use lagdoctor_model::Gap;
 use serde::Serialize;
 
 use crate::Graded;
@@ -20,6 +21,10 @@ pub struct Run {
     pub grade: Graded,
     /// What they said, in one line.
     pub said: String,
+    /// What was so, in one line.
+    pub truth: String,
+    /// The plugins that failed, with how. What they would have said is missing from the grade.
+    pub failures: Vec<Gap>,
     /// The grade of the naive rival, which blames the largest z-score.
     pub rival: Graded,
     /// From signals to verdict, in milliseconds.
@@ -59,13 +64,44 @@ pub struct Row {
     pub grade: Grade,
 }
 
+/// A plugin that failed in some runs: the grade is then that of the others.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Failing {
+    /// The plugin.
+    pub plugin: String,
+    /// In how many runs.
+    pub runs: usize,
+    /// How, the first time.
+    pub first: String,
+}
+
 /// Graded runs.
 #[derive(Clone, Debug, Default)]
 pub struct Scorecard {
     runs: Vec<Run>,
+    flags: String,
 }
 
 impl Scorecard {
+    /// A scorecard whose wrong runs are repeated with these flags of `lagdoctor diagnose` besides.
+    #[must_use]
+    pub fn repeated_with(flags: String) -> Self {
+        Self { flags, ..Self::default() }
+    }
+
+    /// The plugins that failed, by name.
+    pub fn failing(&self) -> Vec<Failing> {
+        let mut failing: BTreeMap<&str, Failing> = BTreeMap::new();
+        for run in &self.runs {
+            let plugins: BTreeMap<&str, &Gap> = run.failures.iter().rev().map(|gap| (&*gap.source, gap)).collect();
+            for (plugin, gap) in plugins {
+                let first = || Failing { plugin: plugin.to_owned(), runs: 0, first: gap.statement.clone() };
+                failing.entry(plugin).or_insert_with(first).runs += 1;
+            }
+        }
+        failing.into_values().collect()
+    }
+
     /// Adds a run.
     pub fn add(&mut self, run: Run) {
         self.runs.push(run);
@@ -123,10 +159,18 @@ impl Scorecard {
                  abstain: no cause named. alarms: fault-free runs with an incident reported. ms: median of one diagnosis.\n\
                  The built-in scenarios are what the bundled plugins were made with; grade on others with --scenarios.\n";
         for run in self.runs.iter().filter(|run| !run.is_right()) {
+            let Run { scenario, seed, said, truth, .. } = run;
+            let flags = &self.flags;
             let _ = write!(
                 text,
-                "\nwrong: {} with seed {}\n  said:  {}\n  again: lagdoctor simulate {} --seed {} --out incident && lagdoctor diagnose --bundle incident\n",
-                run.scenario, run.seed, run.said, run.scenario, run.seed
+                "\nwrong: {scenario} with seed {seed}\n  said:  {said}\n  truth: {truth}\n  again: lagdoctor simulate {scenario} --seed {seed} --out incident && lagdoctor diagnose --bundle incident{flags}\n"
+            );
+        }
+        for Failing { plugin, runs, first } in self.failing() {
+            let of = self.runs.len();
+            let _ = write!(
+                text,
+                "\nfailed: {plugin} in {runs} of {of} runs, so that this is what the others are worth\n  first: {first}\n"
             );
         }
         text
@@ -141,12 +185,13 @@ impl Scorecard {
                 serde_json::json!({
                     "scenario": run.scenario, "seed": run.seed, "incident": run.incident, "right": run.is_right(),
                     "rank": run.grade.rank, "exact": run.grade.exact, "abstained": run.grade.abstained,
-                    "rival_rank": run.rival.rank, "said": run.said,
+                    "rival_rank": run.rival.rank, "said": run.said, "truth": run.truth,
                 })
             })
             .collect();
-        let document =
-            serde_json::json!({ "schema": 1, "overall": self.overall(), "scenarios": self.rows(), "runs": runs });
+        let document = serde_json::json!({
+            "schema": 1, "overall": self.overall(), "scenarios": self.rows(), "failing": self.failing(), "runs": runs,
+        });
         serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
     }
 }

@@ -44,6 +44,9 @@ pub enum BuildError {
     /// No manifest.
     #[error("`{}` holds no Cargo.toml, package.json or pyproject.toml, so there is nothing to build", .0.display())]
     NoProject(PathBuf),
+    /// Nothing is there, or a file.
+    #[error("`{}` {}, so there is no project in it", .0.display(), if .0.exists() { "is a file and no folder" } else { "is not there" })]
+    NoFolder(PathBuf),
     /// A manifest that does not describe a plugin.
     #[error("`{}` does not describe a plugin: {why}", path.display())]
     Manifest {
@@ -106,12 +109,17 @@ impl BuildError {
     /// What to do about it.
     pub fn help(&self) -> &'static str {
         match self {
-            Self::NoProject(_) => "give the plugin's folder, or make one with `lagdoctor plugin new scorer NAME`",
+            Self::NoFolder(path) if path.exists() => {
+                "give the project's folder; a component is given by `--component FILE` where it is asked for"
+            }
+            Self::NoFolder(_) | Self::NoProject(_) => {
+                "give the plugin's folder, or make one with `lagdoctor plugin new scorer NAME`"
+            }
             Self::Manifest { .. } => "`lagdoctor plugin new scorer NAME` writes a manifest to copy from",
             Self::Run { .. } => "install it, or put it on the PATH",
             Self::Toolchain(_) => "either command has to be run only once",
             Self::Tool { tool: scripted::JAVASCRIPT, .. } => "npm install",
-            Self::Tool { .. } => "python3 -m venv .venv && .venv/bin/pip install componentize-py",
+            Self::Tool { .. } => "python3 -m venv .venv && .venv/bin/pip install componentize-py==0.25.1",
             Self::Failed { tool: rust::CARGO, .. } => "`cargo test` builds the same source natively, and sooner",
             Self::Failed { .. } => "run the plugin's own tests first, which say more in less time",
             Self::NoModule(_) => "write crate-type = [\"cdylib\", \"rlib\"] under [lib]",
@@ -134,7 +142,9 @@ impl Project {
             let path = folder.join(manifest);
             let text = match fs::read_to_string(&path) {
                 Ok(text) => text,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    continue;
+                }
                 Err(source) => return Err(BuildError::File { verb: "read", path, source }),
             };
             let (name, source) = read(&text).map_err(|why| BuildError::Manifest { path: path.clone(), why })?;
@@ -142,7 +152,11 @@ impl Project {
                 std::path::absolute(folder).map_err(|source| BuildError::File { verb: "read", path, source })?;
             return Ok(Self { folder, name, source });
         }
-        Err(BuildError::NoProject(folder.to_path_buf()))
+        if folder.is_dir() {
+            Err(BuildError::NoProject(folder.to_path_buf()))
+        } else {
+            Err(BuildError::NoFolder(folder.to_path_buf()))
+        }
     }
 
     /// The name of the plugin.

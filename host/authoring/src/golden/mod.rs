@@ -27,6 +27,8 @@ use crate::subject::{Subject, bind, configurations};
 pub const FOLDER: &str = "tests/golden";
 /// What the plugin is held to, beside a case.
 pub const EXPECTED: &str = "expected.txt";
+/// How a line begins about what the host did not take from a plugin.
+const LEFT_OUT: &str = "left out: ";
 /// The file that makes a folder a recorded incident.
 const RECORDING: &str = "bundle.toml";
 
@@ -138,12 +140,20 @@ impl Rig {
     /// # Errors
     /// When what is expected cannot be read. A plugin that fails is no error: that is what it says.
     pub async fn show(&self, folder: &Path, shown: &Shown) -> Result<Trial, GoldenError> {
+        let mut is_at_fault = false;
+        let mut failed = |error: CallError| {
+            is_at_fault |= error.kind.is_fault();
+            format!("failed: {}\n", error.statement)
+        };
         let said = match shown {
-            Shown::Window(case) => judged(&self.bound, case).await.unwrap_or_else(failed),
+            Shown::Window(case) => {
+                let (said, left_out) = judged(&self.bound, case).await;
+                said.unwrap_or_else(&mut failed) + &left_out
+            }
             Shown::Answers(answers) => {
                 self.stranger.answers_in_turn(answers.all());
                 let page = self.bound.collect(&answers::query(), answers::query().end).await;
-                far::requests(&self.stranger.heard()) + &page.map_or_else(failed, |page| far::page(&page))
+                far::requests(&self.stranger.heard()) + &page.map_or_else(&mut failed, |page| far::page(&page))
             }
             Shown::Incident { at, document, renderings } => {
                 let mut said = String::new();
@@ -154,14 +164,16 @@ impl Rig {
                     let receipts = self.bound.notify(&event, document, renderings, *at).await;
                     said += &format!("when it has {}\n", phase.as_str());
                     said += &far::letters(&self.stranger.heard());
-                    said += &receipts.map_or_else(failed, |receipts| far::receipts(&receipts));
+                    said += &receipts.map_or_else(&mut failed, |receipts| far::receipts(&receipts));
                 }
                 said
             }
         };
+        let is_at_fault = is_at_fault || said.lines().any(|line| line.starts_with(LEFT_OUT));
         let path = folder.join(EXPECTED);
         let outcome = match fs::read_to_string(&path) {
             // A checkout may have changed the ends of lines.
+            _ if is_at_fault => Outcome::Broken,
             Ok(expected) if expected.replace("\r\n", "\n") == said => Outcome::Same,
             Ok(expected) => Outcome::Differs(diff::between(&expected.replace("\r\n", "\n"), &said)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Outcome::New,
@@ -180,6 +192,8 @@ pub enum Outcome {
     Differs(String),
     /// Nothing is expected yet.
     New,
+    /// It fell, or broke its contract, which nobody may expect of it.
+    Broken,
 }
 
 /// What a plugin says of one case.
@@ -208,26 +222,23 @@ impl Trial {
     }
 }
 
-fn failed(error: CallError) -> String {
-    format!("failed: {}\n", error.statement)
+/// What a plugin that judges says, as text, and what the host left out of it.
+async fn judged(bound: &Bound, case: &Case) -> (Result<String, CallError>, String) {
+    let batch = Batch::new(&case.signals);
+    let said = said(bound, case, &batch).await;
+    (said, batch.gaps().iter().map(|gap| format!("{LEFT_OUT}{}\n", gap.statement)).collect())
 }
 
-/// What a plugin that judges says, as text.
-async fn judged(bound: &Bound, case: &Case) -> Result<String, CallError> {
-    let batch = Batch::new(&case.signals);
-    let mut said = match bound.plugin().world() {
+async fn said(bound: &Bound, case: &Case, batch: &Batch) -> Result<String, CallError> {
+    Ok(match bound.plugin().world() {
         World::Ranker => match &case.symptom {
-            Some(symptom) => words::ranking(&bound.rank(&batch, &case.findings, symptom).await?),
+            Some(symptom) => words::ranking(&bound.rank(batch, &case.findings, symptom).await?),
             None => "nothing hurts in this recording, so there is nothing to rank\n".to_owned(),
         },
         World::Forecaster => {
             let targets = case.targets(bound.plugin().manifest());
-            words::forecasts(&bound.forecast(&batch, &targets, Millis::minutes(60)).await?, &targets)
+            words::forecasts(&bound.forecast(batch, &targets, Millis::minutes(60)).await?, &targets)
         }
-        _ => words::findings(&bound.score(&batch).await?),
-    };
-    for gap in batch.gaps() {
-        said += &format!("left out: {}\n", gap.statement);
-    }
-    Ok(said)
+        _ => words::findings(&bound.score(batch).await?),
+    })
 }

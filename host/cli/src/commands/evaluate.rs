@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
+use lagdoctor_bundle::Truth;
 use lagdoctor_grade::{Graded, Run, Scorecard, Stage, look, sources, truth};
-use lagdoctor_model::Millis;
+use lagdoctor_model::{Diagnosis, Gap, GapCause, Millis};
 use lagdoctor_runtime::{Network, World};
 use lagdoctor_service::config::PluginSection;
 use lagdoctor_service::{Options, Sources, diagnose};
@@ -32,7 +33,9 @@ pub async fn run(args: EvaluateArgs, output: &Output) -> Result<ExitCode> {
     let rival = rival(stage.clone()).await?;
     let (first, last) = args.seeds;
     let bar = output.progress(scenarios.len() as u64 * (last - first + 1), "grading");
-    let mut scorecard = Scorecard::default();
+    let flags = args.plugins.iter().map(|file| format!(" --plugin {}", file.display())).collect();
+    let mut scorecard = Scorecard::repeated_with(flags);
+    let names: Vec<String> = session.loaded.plugins.uses().into_iter().map(|used| used.name).collect();
     for (name, scenario) in &scenarios {
         for seed in first..=last {
             let made = scenario.clone();
@@ -52,6 +55,8 @@ pub async fn run(args: EvaluateArgs, output: &Output) -> Result<ExitCode> {
                 incident: truth.incident,
                 grade: Graded::of(&diagnosis, &truth),
                 said: report::headline(&diagnosis),
+                truth: told(&truth),
+                failures: failures(&diagnosis, &names),
                 rival: Graded::of(&naive, &truth),
                 took_ms,
             });
@@ -64,7 +69,19 @@ pub async fn run(args: EvaluateArgs, output: &Output) -> Result<ExitCode> {
         Format::Text => scorecard.text(),
         Format::Markdown => format!("```\n{}```\n", scorecard.text()),
     });
-    Ok(output::exit(output::FINE))
+    Ok(output::exit(if scorecard.failing().is_empty() { output::FINE } else { output::FOUND }))
+}
+
+/// What was so, in one line.
+fn told(truth: &Truth) -> String {
+    let roots: Vec<String> = truth.roots.iter().map(|root| format!("{} ({})", root.node, root.class)).collect();
+    if roots.is_empty() { "no incident".to_owned() } else { roots.join(", ") }
+}
+
+/// Which of these plugins failed, and how.
+fn failures(diagnosis: &Diagnosis, names: &[String]) -> Vec<Gap> {
+    let is_one = |gap: &&Gap| gap.cause == GapCause::PluginFailed && names.contains(&gap.source);
+    diagnosis.gaps.iter().filter(is_one).cloned().collect()
 }
 
 /// Refuses a plugin that has no part in a diagnosis.

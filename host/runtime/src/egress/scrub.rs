@@ -122,7 +122,7 @@ fn hex(part: &[u8]) -> String {
     pattern + ")"
 }
 
-/// The characters of base64 that depend on nothing but this part, for each of the three places where it can begin.
+/// The characters of base64 that depend on this part, for each of the three places where it can begin.
 fn base64(part: &[u8]) -> Vec<String> {
     if part.len() < MIN_PART {
         return vec![];
@@ -138,7 +138,12 @@ fn base64(part: &[u8]) -> Vec<String> {
             '/' => "(?:/|_|%2[fF]|\\\\/)".to_owned(),
             c => c.to_string(),
         };
-        own.chars().map(letter).collect()
+        // A character on either side may hold some bits of the part as well, and padding tells its length.
+        let shared = "[A-Za-z0-9+/_-]?";
+        let before = if shift == 0 { "" } else { shared };
+        let after = if bytes.len() * 8 % 6 == 0 { "" } else { "[A-Za-z0-9+/_-]?(?:=|%3[dD]){0,2}" };
+        let own: String = own.chars().map(letter).collect();
+        format!("{before}{own}{after}")
     };
     (0..3).map(aligned).collect()
 }

@@ -5,6 +5,7 @@
 mod command;
 mod error;
 mod host;
+mod place;
 mod running;
 mod secrets;
 mod sources;
@@ -168,7 +169,7 @@ impl PluginSection {
 
 /// `[secrets]`: where one secret comes from. Exactly one of `env`, `file` and `command`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct SecretSection {
     /// An environment variable.
     #[serde(default)]
@@ -177,7 +178,7 @@ pub struct SecretSection {
     #[serde(default)]
     pub file: Option<PathBuf>,
     /// A program and its arguments that prints it, started in the folder of the configuration, without a shell.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "place::words")]
     pub command: Option<Vec<String>>,
     /// Time that the command has; default 10s.
     #[serde(default, deserialize_with = "units::optional")]

@@ -176,6 +176,20 @@ fn a_quarantine_that_cannot_be_is_refused() {
 }
 
 #[test]
+fn a_secret_that_is_written_out_where_its_place_belongs_is_not_repeated() {
+    for (text, advice) in [
+        ("[secrets]\npw = \"hunter2\"\n", "lagdoctor.toml:2:6: `pw` in [secrets]: the secret itself is written here"),
+        ("[secrets]\npw = 4711\n", "the secret itself is written here"),
+        ("[secrets]\npw = { command = \"echo hunter2\" }\n", "a list of words is wanted"),
+        ("[secrets]\npw = { value = \"hunter2\" }\n", "unknown field `value`"),
+    ] {
+        let said = error(text);
+        assert!(said.contains(advice), "{said}");
+        assert!(!said.contains("hunter2") && !said.contains("4711"), "{said}");
+    }
+}
+
+#[test]
 fn what_an_error_quotes_of_a_file_does_nothing_to_the_terminal() {
     for text in ["[\u{1b}[2Jkafka]]\n", "[secrets.\"\\u001b]0;x\\u0007\"]\n", "[notify]\n\"\\u202e\" = 1\n"] {
         let said = error(text);

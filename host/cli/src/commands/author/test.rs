@@ -45,7 +45,7 @@ pub async fn run(args: TestArgs, output: &Output) -> Result<ExitCode> {
         }
         _ => None,
     };
-    let (mut text, mut wrong) = (String::new(), 0);
+    let (mut text, mut wrong, mut is_broken) = (String::new(), 0, false);
     for folder in &cases {
         let shown = shown(folder, world, helpers.as_ref()).await?;
         let trial = rig.show(folder, &shown).await.map_err(explained)?;
@@ -53,6 +53,14 @@ pub async fn run(args: TestArgs, output: &Output) -> Result<ExitCode> {
         let found = found(&trial, world);
         match &trial.outcome {
             Outcome::Same => text += &format!("ok    {name}: {found}, as expected\n"),
+            Outcome::Broken => {
+                wrong += 1;
+                is_broken = true;
+                text += &format!(
+                    "FAIL  {name}: it fell or broke its contract, which cannot be expected of it\n{}",
+                    trial.said
+                );
+            }
             Outcome::New | Outcome::Differs(_) if args.update => {
                 trial.keep().map_err(explained)?;
                 text += &format!("kept  {name}: {found}; read {}\n", folder.join(EXPECTED).display());
@@ -67,7 +75,7 @@ pub async fn run(args: TestArgs, output: &Output) -> Result<ExitCode> {
             }
         }
     }
-    if wrong > 0 {
+    if wrong > 0 && !is_broken {
         text += "\nIf that is as it should be: lagdoctor plugin test --update\n";
     }
     output.say(&text);
