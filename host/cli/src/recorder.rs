@@ -78,7 +78,7 @@ impl Recorder {
         let trouble = match kept {
             Ok(notes) if notes.is_empty() => None,
             Ok(notes) => Some(notes.join("; ")),
-            Err(error) => Some(error.to_string()),
+            Err(error) => Some(format!("no record is kept of this: {error}")),
         };
         if let Some(trouble) = trouble.as_ref().filter(|trouble| self.trouble.as_ref() != Some(trouble)) {
             output.note(&format!("audit: {trouble}"));

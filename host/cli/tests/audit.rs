@@ -72,11 +72,30 @@ fn an_audit_that_cannot_be_written_costs_a_remark_and_no_diagnosis() {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let bundle = path("incident");
     text(&["simulate", "quiet", "--seed", "1", "--out", &bundle]);
+    let whole = path("whole");
+    let (code, expected, _) = text(&["diagnose", "--bundle", &bundle, "--audit", &whole]);
+    assert_eq!(code, 0);
+    let kept = fs::read(&whole).unwrap();
     fs::write(path("diary"), "dear diary, this is no database").unwrap();
-    let (code, page, said) = text(&["diagnose", "--bundle", &bundle, "--audit", &path("diary")]);
-    assert_eq!(code, 0, "{said}");
-    assert!(!page.is_empty() && said.starts_with("audit: cannot open the audit database"), "{said}");
-    assert_eq!(said.lines().count(), 1, "{said}");
+    fs::write(path("half"), &kept[..kept.len() / 2]).unwrap();
+    fs::write(path("noise"), [&kept[..100], &vec![0x55; kept.len() - 100]].concat()).unwrap();
+    fs::write(path("file"), "").unwrap();
+    for (name, why) in [
+        ("diary", "file is not a database; it is damaged: move it away"),
+        ("half", "database disk image is malformed; it is damaged: move it away"),
+        ("noise", "database disk image is malformed; it is damaged: move it away"),
+        ("file/audit.sqlite", "check rights and free space there"),
+    ] {
+        let (code, page, said) = text(&["diagnose", "--bundle", &bundle, "--audit", &path(name)]);
+        assert_eq!((code, page.lines().next()), (0, expected.lines().next()), "{name}: {said}");
+        assert!(said.starts_with("audit: no record is kept of this: cannot ") && said.contains(why), "{name}: {said}");
+        assert_eq!(said.lines().count(), 1, "{name}: {said}");
+    }
+    for name in ["diary", "half", "noise"] {
+        let (code, _, said) = text(&["audit", "verify", "--file", &path(name)]);
+        assert_eq!(code, 2, "{name}: {said}");
+        assert!(said.contains("it is damaged"), "{name}: {said}");
+    }
     let (code, _, said) = text(&["audit", "list", "--file", &path("none")]);
     assert_eq!(code, 2);
     assert!(said.contains("there is no audit database"), "{said}");
