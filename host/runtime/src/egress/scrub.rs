@@ -204,6 +204,15 @@ mod tests {
     }
 
     #[test]
+    fn of_a_secret_in_base64_no_character_is_left() {
+        for secret in ["scraper:pr0metheus-passw0rd", "scraper:pr0metheus-passw0rd1", "scraper:pr0metheus-passw0rd12"] {
+            let scrubber = Scrubber::new(&[Secret::new(secret).unwrap()]).unwrap();
+            let kept = scrubber.text(format!("Basic {}, and so on", BASE64_STANDARD.encode(secret)));
+            assert_eq!(kept, "Basic [secret], and so on");
+        }
+    }
+
+    #[test]
     fn a_digest_is_blanked_as_hex_and_in_base64() {
         let digest: Vec<u8> = (0..32).map(|byte| byte * 7).collect();
         let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
