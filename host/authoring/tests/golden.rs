@@ -64,11 +64,14 @@ async fn what_is_said_is_kept_and_a_change_of_it_is_shown() {
 }
 
 #[tokio::test]
-async fn a_plugin_that_fails_says_so_in_what_is_compared() {
+async fn a_plugin_that_falls_says_so_and_nobody_may_expect_it_to() {
     let folder = tempfile::tempdir().unwrap();
     let scorer = rig("misbehaving-scorer", Some(json!({ "mode": "trap" }))).await;
     let trial = scorer.show(folder.path(), &case(1.0)).await.unwrap();
     assert!(trial.said.starts_with("failed: ") && trial.said.contains("panicked"), "{}", trial.said);
+    assert_eq!(trial.outcome, Outcome::Broken);
+    trial.keep().unwrap();
+    assert_eq!(scorer.show(folder.path(), &case(1.0)).await.unwrap().outcome, Outcome::Broken, "kept or not");
 }
 
 #[tokio::test]

@@ -224,3 +224,54 @@ fn grade(runs: &[&Run]) -> Grade {
         ms_per_diagnosis: times.get(times.len() / 2).copied(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lagdoctor_model::GapCause;
+
+    use super::*;
+
+    fn run(seed: u64, failures: &[&str]) -> Run {
+        let grade = Graded { verdict_fits: true, rank: Some(1), exact: seed == 1, decoy: false, abstained: false };
+        let gap = |source: &&str| Gap {
+            source: (*source).to_owned(),
+            cause: GapCause::PluginFailed,
+            node: None,
+            statement: format!("{source} panicked with seed {seed}"),
+        };
+        Run {
+            scenario: "hot-key".to_owned(),
+            seed,
+            incident: true,
+            grade,
+            said: "nobody".to_owned(),
+            truth: "partition:orders/3 (kafka.hot-partition)".to_owned(),
+            failures: failures.iter().map(gap).collect(),
+            rival: grade,
+            took_ms: 1.0,
+        }
+    }
+
+    #[test]
+    fn a_plugin_that_failed_is_named_beside_the_grade_to_which_it_gave_nothing() {
+        let mut scorecard = Scorecard::repeated_with(" --plugin mine.wasm".to_owned());
+        scorecard.add(run(1, &["mine", "mine"]));
+        scorecard.add(run(2, &["mine", "yours"]));
+        scorecard.add(run(3, &[]));
+        let failing: Vec<_> = scorecard.failing().into_iter().map(|failing| (failing.plugin, failing.runs)).collect();
+        assert_eq!(failing, [("mine".to_owned(), 2), ("yours".to_owned(), 1)]);
+        let text = scorecard.text();
+        assert!(text.contains("failed: mine in 2 of 3 runs"), "{text}");
+        assert!(text.contains("first: mine panicked with seed 1"), "{text}");
+        assert!(scorecard.json().contains("\"failing\""));
+    }
+
+    #[test]
+    fn a_wrong_run_is_told_with_the_truth_and_repeated_with_the_same_plugins() {
+        let mut scorecard = Scorecard::repeated_with(" --plugin mine.wasm".to_owned());
+        scorecard.add(run(2, &[]));
+        let text = scorecard.text();
+        assert!(text.contains("truth: partition:orders/3 (kafka.hot-partition)"), "{text}");
+        assert!(text.contains("lagdoctor diagnose --bundle incident --plugin mine.wasm\n"), "{text}");
+    }
+}

@@ -141,7 +141,7 @@ fn base64(part: &[u8]) -> Vec<String> {
         // A character on either side may hold some bits of the part as well, and padding tells its length.
         let shared = "[A-Za-z0-9+/_-]?";
         let before = if shift == 0 { "" } else { shared };
-        let after = if bytes.len() * 8 % 6 == 0 { "" } else { "[A-Za-z0-9+/_-]?(?:=|%3[dD]){0,2}" };
+        let after = if (bytes.len() * 8).is_multiple_of(6) { "" } else { "[A-Za-z0-9+/_-]?(?:=|%3[dD]){0,2}" };
         let own: String = own.chars().map(letter).collect();
         format!("{before}{own}{after}")
     };
