@@ -2,10 +2,13 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use lagdoctor_runtime::{BoxFuture, Host, HostOptions, Limits, Network, Operator, Resolver};
+use lagdoctor_runtime::{
+    BoxFuture, Host, HostOptions, HttpRequest, HttpResponse, Limits, Network, Operator, Resolver, Transport,
+    TransportError,
+};
 
 use crate::errand::Errand;
 use crate::server::{Answer, End, Server, serve};
@@ -266,21 +269,44 @@ async fn nothing_in_a_request_of_a_guest_can_add_a_header_or_another_request() {
 
 #[tokio::test]
 async fn one_plugin_has_so_many_requests_under_way_and_no_more() {
-    let server = serve(|_| Answer { pieces: vec![], end: End::Silence }).await;
-    let url = format!("http://127.0.0.1:{}/", server.port);
-    let few = Limits { http_concurrency: 2, http_timeout: Duration::from_millis(300), ..limits() };
-    let host = Host::new(HostOptions { limits: few, ..HostOptions::new(Arc::new(Network::new())) }).unwrap();
-    let plugin = host.load("test.wasm", &Errand::get(&url).collector().build()).await.unwrap();
-    let grants = rules(&[&format!("http http://127.0.0.1:{} private", server.port)]);
-    let bound = plugin.bind(Operator { grants, ..operator() }).unwrap();
-    let mut calls = tokio::task::JoinSet::new();
-    for _ in 0..10 {
-        let bound = bound.clone();
-        calls.spawn(async move { bound.collect(&query(), at(60)).await });
+    for most in [1, 2, 5] {
+        let crowd = Arc::new(Crowd::default());
+        let few = Limits { http_concurrency: most, ..limits() };
+        let host = Host::new(HostOptions { limits: few, ..HostOptions::new(crowd.clone()) }).unwrap();
+        let plugin = host.load("test.wasm", &Errand::get("https://api.example/").collector().build()).await.unwrap();
+        let bound = plugin.bind(Operator { grants: rules(&["http https://api.example"]), ..operator() }).unwrap();
+        let mut calls = tokio::task::JoinSet::new();
+        for _ in 0..10 {
+            let bound = bound.clone();
+            calls.spawn(async move { bound.collect(&query(), at(60)).await });
+        }
+        while let Some(call) = calls.join_next().await {
+            call.unwrap().unwrap();
+        }
+        assert_eq!((crowd.all.load(Ordering::SeqCst), crowd.most.load(Ordering::SeqCst)), (10, most));
     }
-    // All of them run out of the same time, eight of them while they wait.
-    while let Some(call) = calls.join_next().await {
-        assert!(call.unwrap().unwrap().gaps[0].statement.contains("did not answer within"));
+}
+
+/// Answers after a while, and counts who waits for it.
+#[derive(Default)]
+struct Crowd {
+    inside: AtomicUsize,
+    most: AtomicUsize,
+    all: AtomicUsize,
+}
+
+impl Transport for Crowd {
+    fn send(&self, _: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
+        Box::pin(async {
+            let inside = self.inside.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most.fetch_max(inside, Ordering::SeqCst);
+            self.all.fetch_add(1, Ordering::SeqCst);
+            // All ten calls come to their request meanwhile, as they share one thread.
+            for _ in 0..1000 {
+                tokio::task::yield_now().await;
+            }
+            self.inside.fetch_sub(1, Ordering::SeqCst);
+            Ok(HttpResponse { status: 200, headers: vec![], body: vec![] })
+        })
     }
-    assert_eq!(server.asked.lock().unwrap().len(), 2);
 }
