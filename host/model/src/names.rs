@@ -27,7 +27,12 @@ impl InvalidName {
 
 /// Whether a terminal or a browser would obey this character instead of showing it: control characters, and those that
 /// turn the direction of writing or end a line.
-fn is_obeyed(c: char) -> bool {
+///
+/// ```
+/// # use lagdoctor_model::is_obeyed;
+/// assert!(is_obeyed('\u{1b}') && is_obeyed('\u{202e}') && !is_obeyed('ß'));
+/// ```
+pub fn is_obeyed(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

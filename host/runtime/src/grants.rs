@@ -58,7 +58,7 @@ impl GrantKind {
 }
 
 fn is_word(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 256 && !text.chars().any(|c| crate::text::is_obeyed(c) || c.is_whitespace())
+    !text.is_empty() && text.len() <= 256 && !text.chars().any(|c| lagdoctor_model::is_obeyed(c) || c.is_whitespace())
 }
 
 impl fmt::Display for GrantKind {

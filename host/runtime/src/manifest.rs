@@ -4,11 +4,12 @@ mod schema;
 
 use std::fmt;
 
+use lagdoctor_model::is_obeyed;
 use serde_json::Value;
 
 use crate::egress::HttpPattern;
 use crate::grants::{GrantKind, SignalPattern};
-use crate::text::{clean, is_obeyed};
+use crate::text::clean;
 
 /// The job of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,10 +1,6 @@
 //! Makes a stranger's text fit to print: no control characters, nothing that turns the writing direction, not too long.
 
-/// Whether a terminal or a browser would obey this character instead of showing it.
-pub(crate) fn is_obeyed(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-}
+use lagdoctor_model::is_obeyed;
 
 /// The text without what terminals obey (line breaks and tabs become spaces), cut to `max_bytes` with an ellipsis.
 pub(crate) fn clean(text: &str, max_bytes: usize) -> String {

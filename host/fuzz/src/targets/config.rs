@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use lagdoctor_model::is_obeyed;
 use lagdoctor_service::config::{Config, EXAMPLE, read_topology};
 use tempfile::TempDir;
 
@@ -81,8 +82,7 @@ impl Target for ConfigFile {
 
 /// An error is one that a person can be shown.
 fn harmless(text: &str) -> Result<(), String> {
-    let obeyed = |c: &char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    match text.chars().find(obeyed) {
+    match text.chars().find(|c| is_obeyed(*c)) {
         Some(c) => Err(format!("an error holds {c:?}, which a terminal obeys: {text:?}")),
         None if text.len() > 64 << 10 => Err(format!("an error of {} bytes", text.len())),
         None => Ok(()),

@@ -1,6 +1,8 @@
 //! A page of text for a terminal: lines wrapped to its width, painted or plain. Whatever comes from a plugin, a log or a
 //! source passes [`clean`] on its way, so that no text can move the cursor of whoever reads it.
 
+use lagdoctor_model::is_obeyed;
+
 /// Whether text carries ANSI colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
@@ -59,8 +61,7 @@ impl Paint {
 pub(crate) fn clean(text: &str) -> String {
     let keep = |c: char| match c {
         '\n' | '\t' => ' ',
-        c if c.is_control() => '\u{fffd}',
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        c if is_obeyed(c) => '\u{fffd}',
         c => c,
     };
     text.chars().map(keep).collect()
