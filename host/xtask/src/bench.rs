@@ -8,10 +8,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use lagdoctor_guest_build::process::output_of;
 use serde::Deserialize;
 
 use crate::layout::Layout;
-use crate::run::{Failure, run, write_if_changed};
+use crate::run::{Failure, run, today, write_if_changed};
 use crate::stage::Stages;
 use table::{About, Measured};
 
@@ -99,20 +100,17 @@ fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, Failure> {
 
 /// Where and on what the benches ran.
 fn about(layout: &Layout) -> About {
-    let said = |program: &str, arguments: &[&str]| {
-        let output = Command::new(program).args(arguments).current_dir(layout.root()).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
+    let git = |arguments: &[&str]| output_of(Command::new("git").args(arguments).current_dir(layout.root()));
     let unknown = || "unknown".to_owned();
-    let changed = said("git", &["status", "--porcelain", "--", ".", ":!benches/RESULTS.md"]);
-    let commit = said("git", &["rev-parse", "--short", "HEAD"]).unwrap_or_else(unknown);
+    let changed = git(&["status", "--porcelain", "--", ".", ":!benches/RESULTS.md"]);
+    let commit = git(&["rev-parse", "--short", "HEAD"]).unwrap_or_else(unknown);
     let processor = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("model name"))?;
         Some(line.split_once(':')?.1.trim().to_owned())
     });
     let load = fs::read_to_string("/proc/loadavg").ok();
     About {
-        date: said("date", &["-u", "+%F"]).unwrap_or_else(unknown),
+        date: today(),
         commit: if changed.is_some_and(|files| !files.is_empty()) { format!("{commit}, changed") } else { commit },
         processor: processor.unwrap_or_else(unknown),
         processors: std::thread::available_parallelism().map_or(1, usize::from),

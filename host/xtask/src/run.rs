@@ -5,7 +5,7 @@ use std::process::Command;
 use std::{fs, io};
 
 use lagdoctor_guest_build::ToolchainError;
-use lagdoctor_guest_build::process::shown;
+use lagdoctor_guest_build::process::{output_of, shown};
 
 /// Why a command of `cargo xtask` could not do its job.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,11 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Failed { command: shown(command), status: status.to_string() })
+}
+
+/// The day in UTC as `YYYY-MM-DD`, for what is written down.
+pub(crate) fn today() -> String {
+    output_of(Command::new("date").args(["-u", "+%F"])).unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// Writes a file whole or not at all, and only when it differs, so that nothing that depends on it is built again.
