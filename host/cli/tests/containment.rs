@@ -5,66 +5,13 @@
 mod lab;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStderr, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use lab::{Running, Simulated, eventually, get, json, lagdoctor};
+use lab::{Service, Simulated, eventually, json, lagdoctor, program};
 use serde_json::Value;
-
-/// A running service, what it says, and where it answers.
-struct Service {
-    _program: Running,
-    said: BufReader<ChildStderr>,
-    url: String,
-}
-
-impl Service {
-    fn start(config: &Path) -> Self {
-        let program = Command::new(env!("CARGO_BIN_EXE_lagdoctor"))
-            .args(["run", "-c", config.to_str().unwrap(), "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut program = Running(program.unwrap());
-        let said = BufReader::new(program.0.stderr.take().unwrap());
-        let mut service = Self { _program: program, said, url: String::new() };
-        let line = service.says("answering on ");
-        let url = line.split("answering on ").nth(1).and_then(|rest| rest.split(": /metrics").next());
-        url.unwrap().clone_into(&mut service.url);
-        service
-    }
-
-    /// Reads on until it says this.
-    fn says(&mut self, part: &str) -> String {
-        let mut all = String::new();
-        loop {
-            let mut line = String::new();
-            assert_ne!(self.said.read_line(&mut line).unwrap(), 0, "it ended without saying `{part}`: {all}");
-            if line.contains(part) {
-                return line;
-            }
-            all += &line;
-        }
-    }
-
-    fn port(&self) -> u16 {
-        self.url.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap()
-    }
-
-    fn get(&self, path: &str) -> (String, String) {
-        let answer = get(self.port(), path).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.to_owned(), body.to_owned())
-    }
-
-    fn metric(&self, sample: &str) -> Option<f64> {
-        let (_, page) = self.get("/metrics");
-        let line = page.lines().find(|line| line.starts_with(sample))?;
-        line.rsplit(' ').next()?.parse().ok()
-    }
-}
 
 fn component(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../target/plugins/{name}.wasm"))
@@ -104,7 +51,7 @@ fn check_exposition(page: &str) {
 fn a_service_with_plugins_that_fail_goes_on_and_says_who_is_left_alone_and_why() {
     let simulated = Simulated::start("replication-delay", "5");
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Service::start(&config(&simulated, folder.path()));
+    let mut service = Service::start(program(), &config(&simulated, folder.path()));
     let line = service.says("trapping: failed too often, so it is left alone and tried again at ");
     assert!(line.contains("panicked scoring"), "{line}");
 

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
-use lab::Simulated;
+use lab::{Service, Simulated, eventually, program};
 
 const LOGS: &str = "el4st1c-t0ken-of-the-log-store";
 const METRICS: &str = "scraper:pr0metheus-passw0rd";
@@ -109,17 +109,22 @@ fn answer(mut stream: TcpStream, address: &str, seen: &Mutex<String>) -> Option<
     stream.shutdown(Shutdown::Write).ok()
 }
 
-/// Runs the program with everything logged that there is, and gives all it wrote.
-fn run(folder: &Path, arguments: &[&str]) -> (Output, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_lagdoctor"))
+/// The program with everything logged that there is, and its records in this folder.
+fn talkative(folder: &Path) -> Command {
+    let mut program = program();
+    program
         .current_dir(folder)
+        .env("XDG_STATE_HOME", folder)
         .env("RUST_LOG", "trace")
         .env("LAGDOCTOR_LOG", "trace")
         .env("TEST_WEBHOOK_KEY", HOOK)
-        .env("TEST_KAFKA_PASSWORD", KAFKA)
-        .args(arguments)
-        .output()
-        .unwrap();
+        .env("TEST_KAFKA_PASSWORD", KAFKA);
+    program
+}
+
+/// Runs it, and gives all it wrote.
+fn run(folder: &Path, arguments: &[&str]) -> (Output, String) {
+    let output = talkative(folder).args(arguments).output().unwrap();
     let written = [String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)].concat();
     assert!(output.status.code().is_some(), "{arguments:?}: {written}");
     (output, written)
@@ -194,7 +199,23 @@ fn no_output_holds_a_secret_or_whose_data_was_in_the_logs() {
     let (output, written) = run(folder.path(), &["-vv", "run", "-c", file, "--rounds", "3"]);
     assert!(output.status.code() == Some(2) && written.contains("could not tell notifier-webhook"), "{written}");
     search("run", &written);
-    assert!(search_folder(folder.path()) > 3, "the bundle was searched");
+    // What lies packed in the record of a diagnosis is searched as it is shown.
+    for arguments in [&["audit", "list"][..], &["audit", "show", "1"], &["audit", "show", "1", "--bundle", "kept"]] {
+        let (output, written) = run(folder.path(), &[arguments, &["-c", file]].concat());
+        assert!(output.status.success() && !written.is_empty(), "{written}");
+        search(&arguments.join(" "), &written);
+    }
+    // Nobody reads what it says, so it must not say much.
+    let mut quiet = talkative(folder.path());
+    quiet.env_remove("RUST_LOG").env_remove("LAGDOCTOR_LOG");
+    let service = Service::start(quiet, Path::new(file));
+    let diagnoses = "lagdoctor_diagnoses_total{cluster=\"shop\",verdict=\"cause\"}";
+    eventually("it has diagnosed", || service.metric(diagnoses).filter(|count| *count >= 1.0));
+    for page in ["/metrics", "/plugins", "/healthz"] {
+        search(page, &service.get(page).1);
+    }
+    drop(service);
+    assert!(search_folder(folder.path()) > 3, "the bundles were searched");
 
     // They did go where they belong, and nowhere else.
     let (metrics, logs, hook) = (metrics_saw.lock().unwrap(), logs_saw.lock().unwrap(), hook_saw.lock().unwrap());

@@ -6,9 +6,9 @@ mod lab;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use lab::{Running, Simulated, json};
+use lab::{Running, Simulated, json, program};
 use serde_json::Value;
 
 /// What one request carries: the value of its idempotency header, and its body.
@@ -46,7 +46,7 @@ fn an_incident_that_opens_while_the_webhook_is_down_is_told_once_it_is_up() {
         simulated.topology(folder.path()),
     );
     fs::write(&file, config).unwrap();
-    let mut service = Command::new(env!("CARGO_BIN_EXE_lagdoctor"))
+    let mut service = program()
         .args(["run", "-c", file.to_str().unwrap()])
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -17,9 +17,16 @@ use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// The program, which leaves its records beside what is built and not with those of whoever runs the tests.
+pub fn program() -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_lagdoctor"));
+    program.env("XDG_STATE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
+    program
+}
+
 /// Runs the program to its end.
 pub fn lagdoctor(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lagdoctor")).args(arguments).output().unwrap()
+    program().args(arguments).output().unwrap()
 }
 
 /// The JSON that a command prints. Exit code 1 says that something hurts.
@@ -63,7 +70,7 @@ pub struct Simulated {
 
 impl Simulated {
     pub fn start(scenario: &str, seed: &str) -> Self {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_lagdoctor"))
+        let mut program = program()
             .args(["simulate", scenario, "--seed", seed, "--serve", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -97,6 +104,61 @@ impl Simulated {
 
     pub fn address(&self) -> &str {
         self.url.trim_start_matches("http://")
+    }
+}
+
+/// A running service, what it says, and where it answers.
+pub struct Service {
+    _program: Running,
+    said: BufReader<ChildStderr>,
+    /// Its address.
+    pub url: String,
+}
+
+impl Service {
+    /// `lagdoctor run` of this program, listening.
+    pub fn start(mut program: Command, config: &Path) -> Self {
+        let program = program
+            .args(["run", "-c", config.to_str().unwrap(), "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut program = Running(program.unwrap());
+        let said = BufReader::new(program.0.stderr.take().unwrap());
+        let mut service = Self { _program: program, said, url: String::new() };
+        let line = service.says("answering on ");
+        let url = line.split("answering on ").nth(1).and_then(|rest| rest.split(": /metrics").next());
+        url.unwrap().clone_into(&mut service.url);
+        service
+    }
+
+    /// Reads on until it says this.
+    pub fn says(&mut self, part: &str) -> String {
+        let mut all = String::new();
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.said.read_line(&mut line).unwrap(), 0, "it ended without saying `{part}`: {all}");
+            if line.contains(part) {
+                return line;
+            }
+            all += &line;
+        }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.url.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap()
+    }
+
+    pub fn get(&self, path: &str) -> (String, String) {
+        let answer = get(self.port(), path).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    }
+
+    pub fn metric(&self, sample: &str) -> Option<f64> {
+        let (_, page) = self.get("/metrics");
+        let line = page.lines().find(|line| line.starts_with(sample))?;
+        line.rsplit(' ').next()?.parse().ok()
     }
 }
 
