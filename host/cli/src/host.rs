@@ -78,12 +78,12 @@ mod tests {
 
     #[test]
     fn compiled_plugins_are_kept_where_the_user_says_or_where_such_things_belong() {
-        check(&[("HOME", "/home/ada")], Some("/home/ada/.cache/lagdoctor/components"));
-        check(&[("HOME", "/home/ada"), ("XDG_CACHE_HOME", "/fast")], Some("/fast/lagdoctor/components"));
-        check(&[("HOME", "/home/ada"), ("XDG_CACHE_HOME", "fast")], Some("/home/ada/.cache/lagdoctor/components"));
-        check(&[("HOME", "/home/ada"), (PLACE, "/elsewhere")], Some("/elsewhere"));
-        check(&[("HOME", "/home/ada"), (PLACE, "")], Some("/home/ada/.cache/lagdoctor/components"));
-        check(&[("HOME", "/home/ada"), (PLACE, "off")], None);
+        check(&[("HOME", "/ada")], Some("/ada/.cache/lagdoctor/components"));
+        check(&[("HOME", "/ada"), ("XDG_CACHE_HOME", "/fast")], Some("/fast/lagdoctor/components"));
+        check(&[("HOME", "/ada"), ("XDG_CACHE_HOME", "fast")], Some("/ada/.cache/lagdoctor/components"));
+        check(&[("HOME", "/ada"), (PLACE, "/elsewhere")], Some("/elsewhere"));
+        check(&[("HOME", "/ada"), (PLACE, "")], Some("/ada/.cache/lagdoctor/components"));
+        check(&[("HOME", "/ada"), (PLACE, "off")], None);
         check(&[], None);
     }
 
