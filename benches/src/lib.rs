@@ -85,7 +85,7 @@ impl Bench {
         let bundled: Vec<Bundled<'_>> = components.iter().map(|(name, wasm)| Bundled { name, wasm }).collect();
         let stage = Arc::new(Stage::default());
         let host = Host::new(HostOptions { limits, ..HostOptions::new(stage.clone()) }).expect("an engine");
-        let Loaded { collectors, plugins } =
+        let Loaded { collectors, plugins, .. } =
             plugins::load(&host, &sources(), &bundled).await.expect("the bundled plugins load");
         Self { host, plugins, stage, collectors }
     }

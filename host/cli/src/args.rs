@@ -307,9 +307,13 @@ pub struct RecordArgs {
 /// What to do about plugins.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
-    /// The plugins inside this program: world, version, what they are for; or those of a running service: how they
-    /// stand, and why one is not called.
+    /// The plugins inside this program: world, version, what they are for; or those that a configuration makes run, and
+    /// what each may do; or those of a running service: how they stand, and why one is not called.
     List {
+        /// A configuration: which plugins it makes run, what each is granted, what it asks for and is not granted, and which
+        /// grants do nothing. Nothing is read, and nobody is told.
+        #[arg(short, long, value_name = "FILE", conflicts_with = "server")]
+        config: Option<PathBuf>,
         /// The service to ask, as `lagdoctor run --listen` says it, such as http://127.0.0.1:9187.
         #[arg(long, value_name = "URL")]
         server: Option<String>,

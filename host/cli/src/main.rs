@@ -59,12 +59,13 @@ async fn run(cli: Cli, output: &Output) -> miette::Result<ExitCode> {
         Command::Evaluate(args) => commands::evaluate::run(args, output).await,
         Command::Record(args) => commands::record::run(args, output).await,
         Command::Audit { command } => commands::audit::run(command, output).await,
-        Command::Plugin { command: PluginCommand::List { server: Some(server), format } } => {
+        Command::Plugin { command: PluginCommand::List { config: Some(file), format, .. } } => {
+            commands::plugin::configured::list(&file, format, output).await
+        }
+        Command::Plugin { command: PluginCommand::List { server: Some(server), format, .. } } => {
             commands::plugin::standings(&server, format, output).await
         }
-        Command::Plugin { command: PluginCommand::List { server: None, format } } => {
-            commands::plugin::list(format, output).await
-        }
+        Command::Plugin { command: PluginCommand::List { format, .. } } => commands::plugin::list(format, output).await,
         Command::Plugin { command: PluginCommand::Inspect { plugin, format } } => {
             commands::plugin::inspect(&plugin, format, output).await
         }

@@ -111,8 +111,8 @@ impl Output {
 /// What the host and its plugins say of themselves goes to stderr: errors always, more with `-v`.
 pub fn log_to_stderr(verbose: u8) {
     let default = match verbose {
-        // What has happened to the cache may be somebody's doing.
-        0 => "error,lagdoctor::cache=warn",
+        // What has happened to the cache may be somebody's doing, and what a configuration says in vain somebody's slip.
+        0 => "error,lagdoctor::cache=warn,lagdoctor::config=warn",
         1 => "info",
         _ => "debug",
     };

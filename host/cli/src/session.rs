@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lagdoctor_model::{Gap, GapCause, Millis, Signals, Timestamp, Window};
-use lagdoctor_runtime::{Bound, BreakerRules, Host, Transport};
+use lagdoctor_runtime::{BindError, Bound, BreakerRules, Host, LoadError, Transport};
 use lagdoctor_service::config::PluginSection;
 use lagdoctor_service::report::{Envelope, Links};
 use lagdoctor_service::{
-    Bundled, Collector, Config, ConfigError, Flags, Loaded, Look, Reading, Request, Sources, Watched, Ways, derive,
-    plugins,
+    Bundled, Collector, Config, ConfigError, Flags, Loaded, Look, PluginError, Reading, Request, Sources, Watched,
+    Ways, derive, plugins,
 };
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
 
@@ -50,7 +50,10 @@ impl Session {
             ));
         }
         sources.plugins.extend(files.iter().map(PluginSection::file));
-        let loaded = plugins::load(host, &sources, &bundled()).await.into_diagnostic()?;
+        let loaded = plugins::load(host, &sources, &bundled()).await.map_err(unusable)?;
+        for remark in &loaded.remarks {
+            tracing::warn!(target: "lagdoctor::config", "{remark}");
+        }
         Ok(Self { sources, loaded, cluster: cluster.to_owned() })
     }
 
@@ -97,7 +100,7 @@ impl<'a> Reader<'a> {
     /// Loads and binds the collectors that `sources` name, over the real network.
     pub async fn live(sources: &'a Sources) -> Result<Self> {
         let host = host(Arc::new(sources.network().map_err(wrong)?), sources)?;
-        let collectors = plugins::collectors(&host, sources, &bundled()).await.into_diagnostic()?;
+        let collectors = plugins::collectors(&host, sources, &bundled()).await.map_err(unusable)?;
         Ok(Self { sources, collectors })
     }
 
@@ -158,10 +161,12 @@ pub fn cluster(args: &SourceArgs) -> String {
 /// The sources that flags or a configuration file name.
 pub fn sources(args: &SourceArgs) -> Result<Sources> {
     if let Some(file) = &args.config {
-        let sources = configured(&config(file)?)?;
-        if args.bundle.is_none() {
-            readable(&sources, file)?;
+        let config = config(file)?;
+        if args.bundle.is_some() {
+            return Sources::of_recorded(&config).map_err(wrong);
         }
+        let sources = configured(&config)?;
+        readable(&sources, file)?;
         return Ok(sources);
     }
     let flags = Flags {
@@ -204,21 +209,68 @@ pub fn readable(sources: &Sources, file: &Path) -> Result<()> {
 }
 
 fn wrong(error: ConfigError) -> miette::Report {
-    let help = match &error {
+    said(&error, way_out(&error))
+}
+
+/// What to do about a configuration that cannot be used.
+fn way_out(error: &ConfigError) -> &'static str {
+    match error {
         ConfigError::Read { .. } => "check the path and the rights; paths in a configuration start from its folder",
         ConfigError::Topology { .. } => {
             "an edge points from what waits to what it waits for; `lagdoctor run --example` ends with a topology"
         }
         ConfigError::Tls { .. } => "correct the files that [[tls]] names; `lagdoctor run --example` shows the section",
-        ConfigError::Secret { .. } => "set it for this process, or change where [secrets] looks for it",
+        ConfigError::Secret { advice, .. } => advice,
+        ConfigError::Used { source, .. } => way_out(source),
         ConfigError::Flag { .. } => "`--help` says what each flag takes",
         ConfigError::Field { .. } | ConfigError::Conflict { .. } => {
             "`lagdoctor run --example` prints a configuration with every setting explained"
         }
+    }
+}
+
+/// Plugins that cannot run, with what to do about it.
+fn unusable(error: PluginError) -> miette::Report {
+    let (place, why) = match &error {
+        PluginError::Placed { place, why } => (format!("{place}: "), &**why),
+        why => (String::new(), why),
     };
-    // A diagnostic made of text has no chain of causes, so the cause stands in it.
-    let cause = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
-    miette::MietteDiagnostic::new(format!("{error}{cause}")).with_help(help).into()
+    let help = match why {
+        PluginError::Load(LoadError::Read { .. }) => {
+            "check the path and the rights (paths in a configuration start from its folder); `lagdoctor plugin build FOLDER` makes the \
+             component of a project, and `name` instead of `file` means a bundled plugin"
+        }
+        PluginError::Load(_) => "`lagdoctor plugin check FILE` says more about a component",
+        PluginError::Unknown { .. } => {
+            "`lagdoctor plugin list` says what each is for; for a file of your own write `file` instead of `name`"
+        }
+        PluginError::Bind(BindError::Room { .. }) => "`lagdoctor plugin inspect NAME` shows the limits",
+        PluginError::Bind(_) => {
+            "`lagdoctor plugin inspect NAME-OR-FILE` shows the fields that it has, at the end under `config`"
+        }
+        PluginError::NoSecret { why, .. } => way_out(why),
+        PluginError::Secret { .. } => "`lagdoctor run --example` shows the section with every way to keep a secret",
+        PluginError::Taken { .. } | PluginError::Number { .. } | PluginError::Placed { .. } => {
+            "`lagdoctor plugin list -c FILE` shows which plugins a configuration makes run"
+        }
+    };
+    miette::MietteDiagnostic::new(format!("{place}{}", chain(why))).with_help(help).into()
+}
+
+fn said(error: &dyn std::error::Error, help: &str) -> miette::Report {
+    miette::MietteDiagnostic::new(chain(error)).with_help(help).into()
+}
+
+/// An error with its causes. A diagnostic made of text has no chain of them, so they stand in it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let mut text = error.to_string();
+    for cause in causes.map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text += &format!(": {cause}");
+        }
+    }
+    text
 }
 
 /// The signals of a bundle, with what follows from its offsets.

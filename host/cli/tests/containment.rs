@@ -139,3 +139,33 @@ fn an_address_that_is_taken_is_said_before_anything_is_done() {
     let said = String::from_utf8(given.stderr).unwrap();
     assert!(given.status.code() == Some(2) && said.contains("cannot answer on") && said.contains("--listen"), "{said}");
 }
+
+/// What a stranger's plugin would get is seen before it runs, and so is what is granted in vain.
+#[test]
+fn what_each_plugin_of_a_configuration_may_do_is_told_before_it_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lagdoctor.toml");
+    let config = format!(
+        "[[plugin]]\nfile = '{}'\nalias = \"theirs\"\nlimits = {{ memory_mib = 7 }}\n\
+         [[plugin]]\nname = \"collector-prometheus\"\nconfig = {{ url = \"http://127.0.0.1:9\" }}\ngrants = [\"secret other\"]\n\
+         [secrets]\nother = {{ env = \"NOBODY_SETS_THIS\" }}\n",
+        component("scorer-jvm").display()
+    );
+    fs::write(&file, config).unwrap();
+    let told = json(&["plugin", "list", "-c", file.to_str().unwrap()]);
+    let plugins = told["plugins"].as_array().unwrap();
+    let of = |name: &str| plugins.iter().find(|plugin| plugin["name"] == name).unwrap_or_else(|| panic!("{told:#}"));
+    assert_eq!(of("theirs")["limits"], serde_json::json!({ "memory_mib": 7 << 20 }));
+    assert_eq!(of("theirs")["may"], serde_json::json!([]));
+    assert_eq!(of("collector-prometheus")["may"][0], "http http://127.0.0.1:9 private");
+    assert_eq!(of("scorer-database")["from"], "bundled");
+    let remark = told["remarks"][0].as_str().unwrap();
+    assert!(
+        remark.ends_with(
+            ":8: plugin `collector-prometheus`: the grant `secret other` does nothing: the plugin asks for no secret"
+        ),
+        "{remark}"
+    );
+    let text = String::from_utf8(lagdoctor(&["plugin", "list", "-c", file.to_str().unwrap()]).stdout).unwrap();
+    assert!(text.contains("\ntheirs\n  limit         memory_mib 7 MiB\n"), "{text}");
+}

@@ -22,7 +22,7 @@ pub use diagnosis::{
 pub use finding::{Confidence, Dismissal, Finding, InvalidFinding, RankedCause, Ranking, Score, Symptom};
 pub use kafka::{Commit, GroupStatus, Lag, Offset, PartitionId, lag};
 pub use logs::{Event, LogLine, Redacted, Severity};
-pub use names::{Class, InvalidName, NodeId, NodeKind, SignalName, is_obeyed};
+pub use names::{Class, InvalidName, NodeId, NodeKind, SignalName, is_obeyed, nearest};
 pub use redact::Redactor;
 pub use series::{InvalidSeries, Labels, Sample, Series, SeriesKey};
 pub use signals::{Gap, GapCause, Signals, Window};

@@ -37,6 +37,20 @@ pub fn is_obeyed(c: char) -> bool {
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+/// The known word that somebody who wrote `word` most likely meant: the nearest by edits (Damerau and Levenshtein), within a
+/// third of its length; `None` when none is that near.
+///
+/// ```
+/// # use lagdoctor_model::nearest;
+/// assert_eq!(nearest("databse", ["kafka-lag", "database"]), Some("database"));
+/// assert_eq!(nearest("weather", ["kafka-lag", "database"]), None);
+/// ```
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let edits = |known: &str| strsim::damerau_levenshtein(word, known);
+    let near = known.into_iter().map(|known| (edits(known), known));
+    near.filter(|(edits, known)| *edits <= known.chars().count().div_ceil(3)).min().map(|(_, known)| known)
+}
+
 fn check(what: &'static str, text: &str) -> Result<(), InvalidName> {
     if text.is_empty() {
         return Err(InvalidName::new(what, text, "it is empty"));

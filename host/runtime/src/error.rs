@@ -122,18 +122,32 @@ fn list(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// What is wrong with one field of a plugin's configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {reason}", if pointer.is_empty() { "/" } else { pointer })]
+pub struct ConfigProblem {
+    /// Where: a JSON pointer into the configuration, empty for all of it.
+    pub pointer: String,
+    /// What was expected there; never the value itself.
+    pub reason: String,
+}
+
+fn listed(problems: &[ConfigProblem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
 /// A plugin and its configuration do not fit.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// The configuration breaks the plugin's own schema.
-    #[error("config of plugin `{plugin}` does not fit `{manifest}`: {}", problems.join("; "))]
+    #[error("config of plugin `{plugin}` does not fit `{manifest}`: {}", listed(problems))]
     Config {
         /// The operator's name for it.
         plugin: String,
         /// Name and version from the manifest.
         manifest: String,
-        /// `PATH: reason`, at most ten; never the value itself.
-        problems: Vec<String>,
+        /// At most ten.
+        problems: Vec<ConfigProblem>,
     },
     /// A field that a grant refers to holds no URL or name.
     #[error("config of plugin `{plugin}`: `{field}` {reason}")]

@@ -45,8 +45,8 @@ pub use egress::{
     canonical,
 };
 pub use engine::{Host, HostOptions};
-pub use error::{BindError, CallError, ErrorCode, FailureKind, HostError, LoadError};
-pub use grants::{GrantKind, GrantRule, Grants, InvalidGrant};
+pub use error::{BindError, CallError, ConfigProblem, ErrorCode, FailureKind, HostError, LoadError};
+pub use grants::{GrantKind, GrantRule, Grants, IdleGrant, InvalidGrant};
 pub use guard::{Failure, Standing, Tally};
 pub use limits::{Limit, Limits, Unit};
 pub use manifest::{Ask, Manifest, World};

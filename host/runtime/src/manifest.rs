@@ -1,5 +1,6 @@
 //! What does a plugin say of itself, and is it well-formed? [`Manifest`] is what `describe` gave, checked.
 
+mod problems;
 mod schema;
 
 use std::fmt;
@@ -10,6 +11,8 @@ use serde_json::Value;
 use crate::egress::HttpPattern;
 use crate::grants::{GrantKind, SignalPattern};
 use crate::text::clean;
+
+pub(crate) use problems::problems;
 
 /// The job of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::egress::Secrets;
 use crate::egress::veil::Common;
 use crate::engine::Shared;
-use crate::error::BindError;
+use crate::error::{BindError, ConfigProblem};
 use crate::grants::{GrantRule, Grants};
 use crate::guard::Guard;
 use crate::limits::Limits;
@@ -144,17 +144,13 @@ impl Plugin {
         let Manifest { name: own, version, config_schema, .. } = self.manifest();
         let broken =
             |problems| BindError::Config { plugin: name.to_owned(), manifest: format!("{own} {version}"), problems };
+        let whole = |reason| vec![ConfigProblem { pointer: String::new(), reason }];
         if !config.is_object() {
-            return Err(broken(vec!["/: it must be an object".to_owned()]));
+            return Err(broken(whole("it must be an object".to_owned())));
         }
-        let validator = manifest::compile(config_schema).map_err(|why| broken(vec![why]))?;
-        let problem = |error: jsonschema::ValidationError<'_>| {
-            let path = error.instance_path().to_string();
-            // The value is left out, because an operator may have put a secret where it does not belong.
-            let reason = clean(&error.masked().to_string(), 300);
-            format!("{}: {reason}", if path.is_empty() { "/" } else { &path })
-        };
-        let problems: Vec<String> = validator.iter_errors(config).take(10).map(problem).collect();
+        let validator = manifest::compile(config_schema).map_err(|why| broken(whole(why)))?;
+        let problems = validator.iter_errors(config).flat_map(|error| manifest::problems(config_schema, &error));
+        let problems: Vec<ConfigProblem> = problems.take(10).collect();
         if problems.is_empty() { Ok(()) } else { Err(broken(problems)) }
     }
 }

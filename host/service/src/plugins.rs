@@ -5,17 +5,21 @@
 //! addresses and secrets that the operator wrote into fields of `config` for which the plugin asks; and, to bundled
 //! plugins, what their manifests ask for and the signals that they list.
 
+mod error;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use lagdoctor_runtime::{
-    BindError, Bound, BreakerRules, GrantRule, Host, LoadError, Operator, Plugin, Secrets, Standing, World,
-};
+use lagdoctor_model::nearest;
+use lagdoctor_runtime::{Bound, BreakerRules, GrantRule, Host, IdleGrant, Operator, Plugin, Secrets, Standing, World};
 
 use crate::config::{PluginSection, Sources};
 use crate::report::{PluginReport, PluginUse};
+
+pub use error::PluginError;
+use error::placed;
 
 /// A component that is built into the program.
 #[derive(Clone, Copy, Debug)]
@@ -49,61 +53,8 @@ pub struct Loaded {
     pub collectors: Vec<Bound>,
     /// Judge and tell.
     pub plugins: Plugins,
-}
-
-/// Plugins that cannot run. What fails later is a gap.
-#[derive(Debug, thiserror::Error)]
-pub enum PluginError {
-    /// There is no such bundled plugin.
-    #[error("`{name}` is no bundled plugin; there are {}; for a file of your own write `file` instead of `name`", known.join(", "))]
-    Unknown {
-        /// The name.
-        name: String,
-        /// Those that there are.
-        known: Vec<String>,
-    },
-    /// A file cannot be read or is no plugin.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// A configuration does not fit its plugin.
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    /// A file calls itself as a bundled plugin does.
-    #[error(
-        "plugin file {file} calls itself `{name}`, as a bundled plugin does: give it another name, or in [[plugin]] an `alias`, which is \
-         `{name}` if it is to take that one's place"
-    )]
-    Taken {
-        /// The file.
-        file: String,
-        /// The name.
-        name: String,
-    },
-    /// A plugin's configuration names a secret that is not defined.
-    #[error(
-        "{file}: plugin `{plugin}` uses the secret `{secret}`, which [secrets] does not have; add `{secret} = {{ env = \"VARIABLE\" }}` \
-         or `{secret} = {{ file = \"PATH\" }}` to [secrets]"
-    )]
-    Secret {
-        /// The configuration file, or what stands for it.
-        file: String,
-        /// The plugin.
-        plugin: String,
-        /// The secret's name.
-        secret: String,
-    },
-    /// There is none of a world that there must be one of, or several of one that there may be only one of.
-    #[error("{count} plugins of world `{world}` are named ({}), but {wanted}", names.join(", "))]
-    Number {
-        /// The world.
-        world: World,
-        /// How many.
-        count: usize,
-        /// Which.
-        names: Vec<String>,
-        /// How many there must be.
-        wanted: &'static str,
-    },
+    /// What a configuration says in vain, and where.
+    pub remarks: Vec<String>,
 }
 
 /// Loads and binds the plugins that `sources` name, and the bundled ones that run without being named.
@@ -113,17 +64,11 @@ pub enum PluginError {
 /// defined, or there is not exactly one ranker.
 pub async fn load(host: &Host, sources: &Sources, bundled: &[Bundled<'_>]) -> Result<Loaded, PluginError> {
     let _compiled = compiled(host, sources, bundled).await;
-    let mut bound: Vec<Bound> = vec![];
+    let (mut bound, mut remarks): (Vec<Bound>, Vec<String>) = (vec![], vec![]);
     for section in &sources.plugins {
-        let (plugin, is_bundled) = find(host, section, bundled).await?;
-        let name = &plugin.manifest().name;
-        // What a stranger's plugin calls itself must not switch off another.
-        if let (Some(file), None) = (&section.file, &section.alias)
-            && bundled.iter().any(|component| component.name == name)
-        {
-            return Err(PluginError::Taken { file: file.display().to_string(), name: name.clone() });
-        }
-        bound.push(bind(host, plugin, section, is_bundled, sources)?);
+        let joined = join(host, section, sources, bundled).await.map_err(|error| placed(section, error))?;
+        remarks.extend(joined.iter().flat_map(|bound| in_vain(section, bound)));
+        bound.extend(joined);
     }
     let named = |name: &str| {
         sources.plugins.iter().any(|section| section.name.as_deref() == Some(name))
@@ -145,7 +90,38 @@ pub async fn load(host: &Host, sources: &Sources, bundled: &[Bundled<'_>]) -> Re
         rest.push(bind(host, plugin, &PluginSection::bundled(component.name), true, sources)?);
     }
     bound.extend(rest);
-    sorted(bound)
+    sorted(bound, remarks)
+}
+
+/// The plugin of one section, unless it reads or tells and nothing of the kind is wanted.
+async fn join(
+    host: &Host,
+    section: &PluginSection,
+    sources: &Sources,
+    bundled: &[Bundled<'_>],
+) -> Result<Option<Bound>, PluginError> {
+    let (plugin, is_bundled) = find(host, section, bundled).await?;
+    if sources.is_recorded && matches!(plugin.world(), World::Collector | World::Notifier) {
+        return Ok(None);
+    }
+    let name = &plugin.manifest().name;
+    // What a stranger's plugin calls itself must not switch off another.
+    if let (Some(file), None) = (&section.file, &section.alias)
+        && bundled.iter().any(|component| component.name == name)
+    {
+        return Err(PluginError::Taken { file: file.display().to_string(), name: name.clone() });
+    }
+    bind(host, plugin, section, is_bundled, sources).map(Some)
+}
+
+/// The grants of a section that do nothing.
+fn in_vain(section: &PluginSection, bound: &Bound) -> Vec<String> {
+    let told = |idle: &IdleGrant| {
+        let number = section.grants.iter().position(|rule| *rule == idle.rule).unwrap_or_default();
+        let place = section.lines.as_ref().map(|lines| lines.place(&format!("/grants/{number}")) + ": ");
+        format!("{}plugin `{}`: {idle}", place.unwrap_or_default(), bound.name())
+    };
+    bound.grants().idle(&section.grants).iter().map(told).collect()
 }
 
 /// The bundled plugins that are likely to run, compiled at the same time, which is most of the time that a start takes.
@@ -173,9 +149,10 @@ pub async fn collectors(host: &Host, sources: &Sources, bundled: &[Bundled<'_>])
         |section: &&PluginSection| section.name.as_deref().is_none_or(|name| name.starts_with("collector-"));
     let mut bound = vec![];
     for section in sources.plugins.iter().filter(may_collect) {
-        let (plugin, is_bundled) = find(host, section, bundled).await?;
+        let at = |error| placed(section, error);
+        let (plugin, is_bundled) = find(host, section, bundled).await.map_err(at)?;
         if plugin.world() == World::Collector {
-            bound.push(bind(host, plugin, section, is_bundled, sources)?);
+            bound.push(bind(host, plugin, section, is_bundled, sources).map_err(at)?);
         }
     }
     Ok(bound)
@@ -187,8 +164,9 @@ async fn find(host: &Host, section: &PluginSection, bundled: &[Bundled<'_>]) -> 
     }
     let name = section.name.clone().unwrap_or_default();
     let Some(component) = bundled.iter().find(|component| component.name == name) else {
-        let known = bundled.iter().map(|component| component.name.to_owned()).collect();
-        return Err(PluginError::Unknown { name, known });
+        let known: Vec<String> = bundled.iter().map(|component| component.name.to_owned()).collect();
+        let meant = nearest(&name, known.iter().map(String::as_str)).map(str::to_owned);
+        return Err(PluginError::Unknown { name, meant, known });
     };
     Ok((host.load(component.name, component.wasm).await?, true))
 }
@@ -210,15 +188,17 @@ fn bind(
     let secrets: Arc<dyn Secrets> = Arc::new(sources.secrets.clone());
     let operator = Operator { name, config: section.config.clone(), grants, secrets, limits: Some(limits) };
     let bound = plugin.bind(operator)?;
-    // Told now, since the first time that it is used is the worst time to find out.
-    if let Some(secret) = bound.grants().secrets().find(|secret| !sources.secrets.has(secret)) {
-        let file = sources.file.as_ref().map_or_else(|| "flags".to_owned(), |file| file.display().to_string());
-        return Err(PluginError::Secret { file, plugin: bound.name().to_owned(), secret: secret.to_owned() });
+    for secret in bound.grants().secrets() {
+        let plugin = || bound.name().to_owned();
+        if !sources.secrets.has(secret) {
+            return Err(PluginError::Secret { plugin: plugin(), secret: secret.to_owned() });
+        }
+        sources.secrets.check(secret).map_err(|why| PluginError::NoSecret { plugin: plugin(), why })?;
     }
     Ok(bound)
 }
 
-fn sorted(bound: Vec<Bound>) -> Result<Loaded, PluginError> {
+fn sorted(bound: Vec<Bound>, remarks: Vec<String>) -> Result<Loaded, PluginError> {
     let of = |world: World| -> Vec<Bound> {
         bound.iter().filter(|plugin| plugin.plugin().world() == world).cloned().collect()
     };
@@ -239,7 +219,7 @@ fn sorted(bound: Vec<Bound>) -> Result<Loaded, PluginError> {
     };
     let plugins =
         Plugins { scorers: of(World::Scorer), ranker, forecaster: forecasters.pop(), notifiers: of(World::Notifier) };
-    Ok(Loaded { collectors: of(World::Collector), plugins })
+    Ok(Loaded { collectors: of(World::Collector), plugins, remarks })
 }
 
 impl Loaded {
@@ -260,15 +240,19 @@ impl Loaded {
             forecaster: forecaster.as_ref().map(|plugin| plugin.guarded(rules.clone())),
             notifiers: guard(notifiers),
         };
-        Self { collectors: guard(&self.collectors), plugins }
+        Self { collectors: guard(&self.collectors), plugins, remarks: self.remarks.clone() }
+    }
+
+    /// All of them, those that read first and those that tell last.
+    pub fn all(&self) -> impl Iterator<Item = &Bound> {
+        self.collectors.iter().chain(self.plugins.judges()).chain(&self.plugins.notifiers)
     }
 
     /// How those behind a guard stand, by world and name. Where several are called the same, those after the first get a
     /// number: who reads this tells them apart by name.
     pub fn standings(&self) -> Vec<PluginReport> {
-        let all = self.collectors.iter().chain(self.plugins.judges()).chain(&self.plugins.notifiers);
         let mut all: Vec<(World, PluginUse, Standing)> =
-            all.filter_map(|plugin| Some((plugin.plugin().world(), used(plugin), plugin.standing()?))).collect();
+            self.all().filter_map(|plugin| Some((plugin.plugin().world(), used(plugin), plugin.standing()?))).collect();
         all.sort_by(|a, b| (a.0, &a.1.name).cmp(&(b.0, &b.1.name)));
         let mut names: BTreeSet<String> = BTreeSet::new();
         let named = |(_, mut used, standing): (World, PluginUse, Standing)| {

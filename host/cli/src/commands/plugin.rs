@@ -1,5 +1,7 @@
 //! What plugins are, import and ask for.
 
+pub mod configured;
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -226,3 +226,33 @@ fn what_a_plugin_has_in_the_end_is_what_both_sides_name() {
     assert_eq!(effective(&["secret token"], &["secret token"]), ["secret token"]);
     assert_eq!(effective(&["signals db."], &[]), Vec::<String>::new());
 }
+
+#[test]
+fn a_grant_of_what_nobody_asks_for_is_told_with_what_is_asked_for() {
+    let idle = |asks: &[&str], allows: &[&str]| {
+        let rules = rules(allows);
+        let grants = Grants::new(&asking(asks), &json!({ "url": "http://prometheus:9090" }), &rules).unwrap();
+        grants.idle(&rules).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let all = ["http http://prometheus:9090 private", "secret token", "signals db.server.", "signals *"];
+    assert_eq!(idle(&["http config:url", "secret token", "signals db."], &all), Vec::<String>::new());
+    assert_eq!(
+        idle(
+            &["http config:url", "secret token", "signals db.server."],
+            &["http https://a", "secret tokn", "signals db"]
+        ),
+        [
+            "the grant `http https://a` does nothing: the plugin asks for `http://prometheus:9090`",
+            "the grant `secret tokn` does nothing: the plugin asks for `token`",
+            "the grant `signals db` does nothing: no signal is called `db`; for all that begin so write `signals db.`",
+        ]
+    );
+    assert_eq!(
+        idle(&[], &["http https://a", "secret token", "signals db."]),
+        [
+            "the grant `http https://a` does nothing: the plugin asks for no host",
+            "the grant `secret token` does nothing: the plugin asks for no secret",
+            "the grant `signals db.` does nothing: the plugin gives no signals",
+        ]
+    );
+}

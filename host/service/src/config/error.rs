@@ -62,6 +62,16 @@ pub enum ConfigError {
         place: String,
         /// Why; never the value.
         why: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// What a field needs is not to be had.
+    #[error("{}: {source}", shown(by))]
+    Used {
+        /// The field that needs it, and where it stands.
+        by: String,
+        /// What is not to be had.
+        source: Box<ConfigError>,
     },
     /// What `[[tls]]` names cannot be used.
     #[error("[[tls]] for {}: {source}", shown(hosts))]

@@ -72,7 +72,7 @@ fn there_is_room_for_the_plugin_that_wants_most_and_the_others_get_no_more_for_i
 
 #[test]
 fn limits_under_which_nothing_could_run_are_refused_with_the_field() {
-    insta::assert_snapshot!(parse("[[plugin]]\nname = \"x\"\nlimits = { fuel = 0 }\n").unwrap_err(), @"lagdoctor.toml: [[plugin]] number 1: `fuel` must be more than nothing");
+    insta::assert_snapshot!(parse("[[plugin]]\nname = \"x\"\nlimits = { fuel = 0 }\n").unwrap_err(), @"lagdoctor.toml: [[plugin]] number 1, line 1: `fuel` must be more than nothing");
     insta::assert_snapshot!(parse("[host]\nconcurrent_calls = 0\n").unwrap_err(), @"lagdoctor.toml: [host]: `concurrent_calls` must be at least 1");
     insta::assert_snapshot!(parse("[host]\nstack_kib = 3\n").unwrap_err(), @"lagdoctor.toml: [host]: `stack_kib` must be at least 64");
     insta::assert_snapshot!(parse("[host.limits]\ntimeout = \"0s\"\n").unwrap_err(), @"lagdoctor.toml: [host]: `timeout` must be more than nothing");

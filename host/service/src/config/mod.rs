@@ -5,6 +5,7 @@
 mod command;
 mod error;
 mod host;
+mod lines;
 mod place;
 mod running;
 mod secrets;
@@ -23,6 +24,7 @@ use crate::audit::Keep;
 
 pub use error::ConfigError;
 pub use host::{HostSection, LimitsSection};
+pub use lines::Lines;
 pub use running::{QuarantineSection, ServiceSection};
 pub use secrets::SecretBook;
 pub use sources::{Flags, Sources};
@@ -146,6 +148,9 @@ pub struct PluginSection {
     /// What one call of it may use; the defaults are those of the host.
     #[serde(default)]
     pub limits: LimitsSection,
+    /// Where in a file it stands. Not a field of the file.
+    #[serde(skip)]
+    pub lines: Option<Lines>,
 }
 
 impl PluginSection {
@@ -158,6 +163,7 @@ impl PluginSection {
             config: units::empty_table(),
             grants: vec![],
             limits: LimitsSection::default(),
+            lines: None,
         }
     }
 
@@ -322,6 +328,10 @@ impl Config {
         let mut config: Config = toml::from_str(text).map_err(|error| ConfigError::toml(path, text, &error))?;
         config.file = path.to_owned();
         config.folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        let lines = Lines::of_sections("plugin", path, text);
+        for (section, lines) in config.plugin.iter_mut().zip(lines) {
+            section.lines = Some(lines);
+        }
         config.check(path)?;
         Ok(config)
     }
@@ -381,7 +391,8 @@ impl Config {
             }
         }
         for (place, plugin) in self.plugin.iter().enumerate() {
-            let section = format!("[[plugin]] number {}", place + 1);
+            let line = plugin.lines.as_ref().map_or_else(String::new, |lines| format!(", line {}", lines.line("")));
+            let section = format!("[[plugin]] number {}{line}", place + 1);
             if plugin.name.is_some() == plugin.file.is_some() {
                 return Err(conflict(section, "give exactly one of `name` (bundled) and `file`".into()));
             }

@@ -38,12 +38,18 @@ pub struct SecretBook {
 }
 
 impl SecretBook {
-    pub(super) fn add(&mut self, name: &str, place: Place) -> Result<(), ConfigError> {
+    pub(super) fn add(&mut self, name: &str, place: Place) {
         self.places.insert(name.to_owned(), place);
+    }
+
+    /// Whether a secret that somebody uses is to be had: asked at the start, because the first time that it is used is the
+    /// worst time to find out. What nobody uses may be missing.
+    ///
+    /// # Errors
+    /// When it is not there, or is no text that can go into a header.
+    pub fn check(&self, name: &str) -> Result<(), ConfigError> {
         let text = self.text(name)?;
-        // Asked for here, so that a secret that cannot be used is found at the start and not at three in the morning.
-        Secret::new(text).map_err(|error| self.missing(name, error.to_string()))?;
-        Ok(())
+        Secret::new(text).map(drop).map_err(|error| self.missing(name, error.to_string()))
     }
 
     /// Whether a secret has this name.
@@ -52,8 +58,17 @@ impl SecretBook {
     }
 
     fn missing(&self, name: &str, why: String) -> ConfigError {
-        let place = self.places.get(name).map_or_else(|| "[secrets]".to_owned(), ToString::to_string);
-        ConfigError::Secret { name: name.to_owned(), place, why }
+        let place = self.places.get(name);
+        let advice = match place {
+            Some(Place::Variable(_)) => "set the variable for this process, or change where [secrets] looks for it",
+            Some(Place::File(_)) => {
+                "let this process read the file (paths start from the configuration's folder), or change where [secrets] looks"
+            }
+            Some(Place::Command(_)) => "run the command by hand to see what it prints, or change it in [secrets]",
+            None => "add it to [secrets]; `lagdoctor run --example` shows how",
+        };
+        let place = place.map_or_else(|| "[secrets]".to_owned(), ToString::to_string);
+        ConfigError::Secret { name: name.to_owned(), place, why, advice }
     }
 
     /// The value as text, without line breaks at its end: for librdkafka, which must be told passwords.

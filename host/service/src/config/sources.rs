@@ -43,6 +43,8 @@ pub struct Sources {
     pub prometheus: Option<String>,
     /// Address of a graph, where the operator gives one: see [`Links::template`].
     pub graph_url: Option<String>,
+    /// Whether signals are recorded already: collectors and notifiers are not wanted then, nor what they would need.
+    pub is_recorded: bool,
 }
 
 /// Sources as flags of the command line.
@@ -63,11 +65,24 @@ pub struct Flags {
 }
 
 impl Sources {
-    /// The sources that a configuration names. Reads secrets and topology files.
+    /// The sources that a configuration names. Reads topology files, and the secrets that Kafka needs; those of plugins
+    /// are read when they are bound.
     ///
     /// # Errors
     /// When a secret is not to be had or a topology file is wrong.
     pub fn from_config(config: &Config) -> Result<Self, ConfigError> {
+        Self::of(config, false)
+    }
+
+    /// The same for signals that are recorded already: what it takes to read them or to tell anybody may be missing.
+    ///
+    /// # Errors
+    /// When a topology or TLS file is wrong.
+    pub fn of_recorded(config: &Config) -> Result<Self, ConfigError> {
+        Self::of(config, true)
+    }
+
+    fn of(config: &Config, is_recorded: bool) -> Result<Self, ConfigError> {
         let mut secrets = SecretBook::default();
         for (name, section) in &config.secrets {
             let place = match (&section.env, &section.command) {
@@ -80,16 +95,19 @@ impl Sources {
                 }
                 (None, None) => Place::File(config.folder.join(section.file.clone().unwrap_or_default())),
             };
-            secrets.add(name, place)?;
+            secrets.add(name, place);
         }
         let tls = config.tls.iter().map(|section| target(config, section)).collect::<Result<_, _>>()?;
         let mut kafka = vec![];
-        for section in &config.kafka {
+        for section in config.kafka.iter().filter(|_| !is_recorded) {
             let mut cluster = KafkaConfig::new(section.cluster.clone(), section.bootstrap.clone());
             for (property, value) in &section.properties {
                 let value = match value {
                     PropertyValue::Text(text) => text.clone(),
-                    PropertyValue::Secret(name) => secrets.text(name)?,
+                    PropertyValue::Secret(name) => secrets.text(name).map_err(|error| ConfigError::Used {
+                        by: format!("{}: `{property}` of [[kafka]] {}", config.file.display(), section.cluster),
+                        source: Box::new(error),
+                    })?,
                 };
                 cluster.properties.insert(property.clone(), value);
             }
@@ -117,7 +135,19 @@ impl Sources {
         let mut host = config.host.clone();
         host.cache = host.cache.map(|place| if place == Path::new("off") { place } else { config.folder.join(place) });
         let (file, graph_url) = (Some(config.file.clone()), config.report.graph_url.clone());
-        Ok(Self { kafka, plugins, host, secrets, tls, topology, topology_files, file, prometheus, graph_url })
+        Ok(Self {
+            kafka,
+            plugins,
+            host,
+            secrets,
+            tls,
+            topology,
+            topology_files,
+            file,
+            prometheus,
+            graph_url,
+            is_recorded,
+        })
     }
 
     /// What one call of a plugin may use, unless its own section says otherwise.

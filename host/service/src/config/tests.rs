@@ -57,7 +57,7 @@ fn a_mistake_is_named_with_file_line_column_field_and_what_was_expected() {
 
 #[test]
 fn fields_that_contradict_each_other_are_named_together() {
-    insta::assert_snapshot!(error("[[plugin]]\nname = \"a\"\nfile = \"b.wasm\"\n"), @"lagdoctor.toml: [[plugin]] number 1: give exactly one of `name` (bundled) and `file`");
+    insta::assert_snapshot!(error("[[plugin]]\nname = \"a\"\nfile = \"b.wasm\"\n"), @"lagdoctor.toml: [[plugin]] number 1, line 1: give exactly one of `name` (bundled) and `file`");
     insta::assert_snapshot!(error("[secrets]\na = {}\n"), @"lagdoctor.toml: secrets.a: give exactly one of `env`, `file` and `command`");
     insta::assert_snapshot!(error("[secrets]\na = { command = [] }\n"), @r#"lagdoctor.toml: secrets.a: `command` must name a program, such as ["pass", "show", "shop/kafka"]"#);
     insta::assert_snapshot!(error("[secrets]\na = { env = \"A\", keep = \"1m\" }\n"), @"lagdoctor.toml: secrets.a: `timeout` and `keep` are about `command`");
@@ -66,7 +66,7 @@ fn fields_that_contradict_each_other_are_named_together() {
     insta::assert_snapshot!(error("[[tls]]\nhosts = \"https://shop\"\nkey = \"a\"\n"), @"lagdoctor.toml: [[tls]] number 1: give `certificate` and `key` together");
     insta::assert_snapshot!(error("[[tls]]\nhosts = \"https://shop\"\n"), @"lagdoctor.toml: [[tls]] number 1: give `ca`, or `certificate` and `key`, or all three");
     insta::assert_snapshot!(error("[[kafka]]\ncluster = \"a\"\nbootstrap = \"b\"\nproperties = { p = { secret = \"s\" } }\n"), @"lagdoctor.toml: [[kafka]] a: `p` uses secret `s`, which [secrets] does not have");
-    insta::assert_snapshot!(error("[[plugin]]\nname = \"a\"\ngrants = [\"secret s\"]\n"), @"lagdoctor.toml: [[plugin]] number 1: grants secret `s`, which [secrets] does not have");
+    insta::assert_snapshot!(error("[[plugin]]\nname = \"a\"\ngrants = [\"secret s\"]\n"), @"lagdoctor.toml: [[plugin]] number 1, line 1: grants secret `s`, which [secrets] does not have");
     insta::assert_snapshot!(error("[schedule]\nstep = \"2h\"\n"), @"lagdoctor.toml: [schedule]: `window` must be at least one `step`");
 }
 
@@ -153,12 +153,9 @@ fn secrets_come_from_files_and_are_never_printed() {
     assert_eq!(secret, Some(lagdoctor_runtime::Secret::new("hunter2").unwrap()));
     assert!(!format!("{sources:?}").contains("hunter2"));
     let config = Config::parse(Path::new("/nowhere/lagdoctor.toml"), "[secrets]\nkey = { file = \"key\" }\n").unwrap();
-    assert!(
-        Sources::from_config(&config)
-            .unwrap_err()
-            .to_string()
-            .starts_with("secret `key` is not to be had from /nowhere/key")
-    );
+    let book = Sources::from_config(&config).unwrap().secrets;
+    let missing = book.check("key").unwrap_err().to_string();
+    assert!(missing.starts_with("secret `key` is not to be had from /nowhere/key: "), "{missing}");
 }
 
 #[test]
@@ -216,13 +213,26 @@ fn files_of_tls_are_read_and_what_is_wrong_with_them_is_said_with_its_hosts() {
 
 #[cfg(unix)]
 #[test]
-fn a_secret_may_come_from_a_command_and_a_command_that_fails_is_told_at_the_start() {
+fn a_secret_may_come_from_a_command_and_a_command_that_fails_is_told_without_its_arguments() {
     use lagdoctor_runtime::Secrets;
     let sources = |text: &str| Sources::from_config(&Config::parse(Path::new("lagdoctor.toml"), text).unwrap());
     let book = sources("[secrets]\na = { command = [\"printf\", \"hunter2\"] }\n").unwrap().secrets;
     assert_eq!(book.get("a"), lagdoctor_runtime::Secret::new("hunter2").ok());
     assert_eq!(book.all().len(), 1);
-    let failed = sources("[secrets]\na = { command = [\"false\", \"hunter2\"] }\n").unwrap_err().to_string();
+    let book = sources("[secrets]\na = { command = [\"false\", \"hunter2\"] }\n").unwrap().secrets;
+    let failed = book.check("a").unwrap_err().to_string();
     assert!(failed.starts_with("secret `a` is not to be had from the command false: it failed"), "{failed}");
     assert!(!failed.contains("hunter2"), "{failed}");
+}
+
+#[test]
+fn a_password_that_kafka_needs_and_is_not_there_is_told_with_who_needs_it_unless_signals_are_recorded() {
+    let text = "[[kafka]]\ncluster = \"shop\"\nbootstrap = \"b:9092\"\nproperties = { \"sasl.password\" = { secret = \"pw\" } }\n\
+                [secrets]\npw = { file = \"pw\" }\nnobodys = { file = \"none\" }\n";
+    let config = Config::parse(Path::new("/nowhere/lagdoctor.toml"), text).unwrap();
+    insta::assert_snapshot!(
+        Sources::from_config(&config).unwrap_err(),
+        @"/nowhere/lagdoctor.toml: `sasl.password` of [[kafka]] shop: secret `pw` is not to be had from /nowhere/pw: No such file or directory (os error 2)"
+    );
+    assert!(Sources::of_recorded(&config).unwrap().kafka.is_empty());
 }
