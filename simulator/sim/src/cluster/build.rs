@@ -117,7 +117,7 @@ impl Cluster {
         }
         let mut cluster = Self {
             topics,
-            knobs: Knobs::neutral(producers.len(), instances.len(), built.len()),
+            knobs: Knobs::default(),
             producers: producers
                 .iter()
                 .map(|(node, ())| Producer { name: node.id.clone(), host: host(&node.host), sent: 0.0 })
@@ -140,6 +140,7 @@ impl Cluster {
             hosts_use: vec![0.0; hosts.len()],
             now: Micros::ZERO,
         };
+        cluster.neutral_knobs();
         cluster.everyday = everyday(scenario, &cluster, streams);
         for group in 0..cluster.groups.len() {
             cluster.hand_out(group);

@@ -221,7 +221,6 @@ impl Replica {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::knobs::Knobs;
     use crate::scenario::value::Number;
 
     const STEP: Micros = Micros::millis(100);
@@ -248,7 +247,7 @@ mod tests {
     }
 
     fn neutral() -> DatabaseKnobs {
-        Knobs::neutral(0, 0, 1).databases[0]
+        DatabaseKnobs::default()
     }
 
     #[test]

@@ -2,17 +2,42 @@
 //! and all are put back to it before faults that are active act again.
 
 /// All knobs, by the index of the node that they belong to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Knobs {
     pub(crate) producers: Vec<ProducerKnobs>,
     pub(crate) instances: Vec<InstanceKnobs>,
     pub(crate) databases: Vec<DatabaseKnobs>,
 }
 
+/// How many there are of each kind of node.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Numbers {
+    pub(crate) producers: usize,
+    pub(crate) instances: usize,
+    pub(crate) databases: usize,
+}
+
+impl Knobs {
+    /// Every knob where it is when nothing is wrong.
+    pub(crate) fn neutral(of: Numbers) -> Self {
+        Self {
+            producers: vec![ProducerKnobs::default(); of.producers],
+            instances: vec![InstanceKnobs::default(); of.instances],
+            databases: vec![DatabaseKnobs::default(); of.databases],
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ProducerKnobs {
     /// Factor of the rate at which it sends.
     pub(crate) rate: f64,
+}
+
+impl Default for ProducerKnobs {
+    fn default() -> Self {
+        Self { rate: 1.0 }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +48,12 @@ pub(crate) struct InstanceKnobs {
     pub(crate) stall_s: f64,
     /// Share of the heap that is normally free and is now retained.
     pub(crate) retained: f64,
+}
+
+impl Default for InstanceKnobs {
+    fn default() -> Self {
+        Self { cpu: 1.0, stall_s: 0.0, retained: 0.0 }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,16 +68,11 @@ pub(crate) struct DatabaseKnobs {
     pub(crate) delay_s: f64,
 }
 
-/// Statements of one database that are told apart: four that write, and the one that reads.
-pub(crate) const MOST_STATEMENTS: usize = 5;
-
-impl Knobs {
-    pub(crate) fn neutral(producers: usize, instances: usize, databases: usize) -> Self {
-        let database = DatabaseKnobs { statement: [1.0; MOST_STATEMENTS], apply: 1.0, applies: true, delay_s: 0.0 };
-        Self {
-            producers: vec![ProducerKnobs { rate: 1.0 }; producers],
-            instances: vec![InstanceKnobs { cpu: 1.0, stall_s: 0.0, retained: 0.0 }; instances],
-            databases: vec![database; databases],
-        }
+impl Default for DatabaseKnobs {
+    fn default() -> Self {
+        Self { statement: [1.0; MOST_STATEMENTS], apply: 1.0, applies: true, delay_s: 0.0 }
     }
 }
+
+/// Statements of one database that are told apart: four that write, and the one that reads.
+pub(crate) const MOST_STATEMENTS: usize = 5;

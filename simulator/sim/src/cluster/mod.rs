@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use database::Database;
 use group::Group;
 use instance::{Asked, Instance};
-use knobs::Knobs;
+use knobs::{Knobs, Numbers};
 use line::{Level, Line, Source};
 use outside::{Cache, Endpoint, Host};
 use topic::Topic;
@@ -114,7 +114,11 @@ impl Env<'_> {
 impl Cluster {
     /// Puts every knob where it is when nothing is wrong.
     pub(crate) fn neutral_knobs(&mut self) {
-        self.knobs = Knobs::neutral(self.producers.len(), self.instances.len(), self.databases.len());
+        self.knobs = Knobs::neutral(self.numbers());
+    }
+
+    fn numbers(&self) -> Numbers {
+        Numbers { producers: self.producers.len(), instances: self.instances.len(), databases: self.databases.len() }
     }
 
     /// Begins a step: records arrive from now on.

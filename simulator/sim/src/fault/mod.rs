@@ -1,12 +1,13 @@
 //! What can break. Each kind of fault is one file: what it happens to, which cause it turns, and what the truth is then.
 //! A fault turns knobs and nothing else; what follows from it must come of the physics. Start at [`Kind`]; a new kind is a
-//! new file and a new line in `KINDS`.
+//! new file in the folder of its area and an entry in that area's `KINDS`.
 
-mod consumer_slow_code;
-mod db_replication_lag;
-mod db_slow_statement;
-mod jvm_gc_full;
-mod load_burst;
+mod called;
+mod consumer;
+mod kafka;
+mod load;
+mod net;
+mod process;
 mod shape;
 
 use std::collections::BTreeMap;
@@ -44,22 +45,21 @@ pub(crate) trait Effect: Send + Sync {
     fn turn(&self, level: f64, knobs: &mut Knobs);
 }
 
-const KINDS: [&dyn Kind; 5] = [
-    &load_burst::LoadBurst,
-    &consumer_slow_code::ConsumerSlowCode,
-    &jvm_gc_full::JvmGcFull,
-    &db_slow_statement::DbSlowStatement,
-    &db_replication_lag::DbReplicationLag,
-];
+const AREAS: [&[&dyn Kind]; 6] =
+    [load::KINDS, consumer::KINDS, process::KINDS, called::KINDS, kafka::KINDS, net::KINDS];
+
+fn kinds() -> impl Iterator<Item = &'static dyn Kind> {
+    AREAS.into_iter().flatten().copied()
+}
 
 /// The kind of this slug.
 pub(crate) fn kind(slug: &str) -> Option<&'static dyn Kind> {
-    KINDS.into_iter().find(|kind| kind.slug() == slug)
+    kinds().find(|kind| kind.slug() == slug)
 }
 
 /// All slugs.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    KINDS.into_iter().map(Kind::slug)
+    kinds().map(Kind::slug)
 }
 
 /// What was drawn for one fault of one run.

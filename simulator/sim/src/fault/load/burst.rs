@@ -1,13 +1,13 @@
 //! Row 1: a producer sends several times as much as usual. Inflow moves first and everywhere at once; consumers do more
 //! than ever, up to their cap, and whatever they use is busy as an effect.
 
-use super::{Drawn, Effect, Kind, is_node};
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
+use crate::fault::{Drawn, Effect, Kind, is_node};
 use crate::scenario::Scenario;
 use crate::scenario::node::NodeOf;
 
-pub(super) struct LoadBurst;
+pub(in crate::fault) struct LoadBurst;
 
 struct Burst {
     producer: usize,

@@ -1,14 +1,14 @@
 //! Row 8: the consumer's own code takes longer for each record, on its processor or waiting for nothing that can be seen.
 //! Records take longer while databases, pools, heap and calls are as always.
 
-use super::{Drawn, Effect, Kind, instances, is_instance, is_node};
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
+use crate::fault::{Drawn, Effect, Kind, instances, is_instance, is_node};
 use crate::scenario::Scenario;
 use crate::scenario::node::NodeOf;
 
 /// Parameter `how`: `cpu`, the default, or `wait`.
-pub(super) struct ConsumerSlowCode;
+pub(in crate::fault) struct ConsumerSlowCode;
 
 struct SlowCode {
     instances: Vec<usize>,

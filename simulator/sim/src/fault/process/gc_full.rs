@@ -1,12 +1,12 @@
 //! Row 19: something on one instance retains memory until hardly any is free, so that the collector stops the process for
 //! seconds, again and again. All that the instance measures is slow at the same moments; nobody else's is.
 
-use super::{Drawn, Effect, Kind, instances, is_instance};
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
+use crate::fault::{Drawn, Effect, Kind, instances, is_instance};
 use crate::scenario::Scenario;
 
-pub(super) struct JvmGcFull;
+pub(in crate::fault) struct JvmGcFull;
 
 struct Retained {
     instances: Vec<usize>,

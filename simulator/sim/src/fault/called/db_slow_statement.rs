@@ -1,14 +1,14 @@
 //! Row 27: one statement of a database takes far longer to execute, as after a lost index. Connections are held longer,
 //! the pools run empty, threads wait in line, and the services that alert only wait.
 
-use super::{Drawn, Effect, Kind, database, is_node};
 use crate::cluster::Cluster;
 use crate::cluster::knobs::{Knobs, MOST_STATEMENTS};
+use crate::fault::{Drawn, Effect, Kind, database, is_node};
 use crate::scenario::Scenario;
 use crate::scenario::node::NodeOf;
 
 /// Parameter `statement`: the place of the statement in the list of the database, from 0.
-pub(super) struct DbSlowStatement;
+pub(in crate::fault) struct DbSlowStatement;
 
 struct Slow {
     database: usize,

@@ -7,14 +7,14 @@
 //! | `delayed` | the replica is told to keep a distance | climbs to it and stays |
 //! | `slow` | it applies more slowly than the primary writes | climbs for as long as it lasts |
 
-use super::{Drawn, Effect, Kind, database, is_node};
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
+use crate::fault::{Drawn, Effect, Kind, database, is_node};
 use crate::scenario::Scenario;
 use crate::scenario::node::NodeOf;
 
 /// Parameter `face`: see the module.
-pub(super) struct DbReplicationLag;
+pub(in crate::fault) struct DbReplicationLag;
 
 enum Face {
     Stopped,

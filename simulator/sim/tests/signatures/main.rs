@@ -1,0 +1,8 @@
+//! Each fault, seen through the simulated Prometheus alone: what moves, what does not, and in which order. One file for
+//! each area of faults; [`seen`] asks.
+
+mod called;
+mod consumer;
+mod load;
+mod process;
+mod seen;
