@@ -63,6 +63,8 @@ pub use host::Host;
 pub use host::Sandbox;
 pub use manifest::Manifest;
 pub use numbers::NoConfig;
+#[doc(hidden)]
+pub use numbers::{__closed, __closed_len};
 pub use plugin::{Adapter, Collector, Forecaster, Notifier, Plugin, Ranker, Scorer};
 pub use view::{LogRef, NodeRef, SeriesRef, View};
 

@@ -24,6 +24,7 @@ pub struct NoConfig {}
 /// let given: Config = lagdoctor_sdk::json::from_str(r#"{"waiting": 3}"#).unwrap();
 /// assert_eq!(given.waiting, 3.0);
 /// assert!(Config::SCHEMA.contains(r#""maximum":1000.0"#));
+/// assert!(Config::SCHEMA.contains(r#""description":"Threads that may wait"#));
 /// ```
 #[macro_export]
 macro_rules! numbers {
@@ -51,19 +52,62 @@ macro_rules! numbers {
 
         impl $config {
             /// The JSON Schema of this configuration.
-            $vis const SCHEMA: &'static str = concat!(
-                r#"{"type":"object","additionalProperties":false,"properties":{"#,
-                $crate::__join!($(
-                    concat!(
-                        "\"", stringify!($field), r#"":{"type":"number","default":"#, stringify!($default),
-                        r#","minimum":"#, stringify!($low), r#","maximum":"#, stringify!($high),
-                        r#","description":""#, $($meaning,)+ "\"}"
-                    )
-                ),+),
-                "}}"
-            );
+            $vis const SCHEMA: &'static str = {
+                const SPACED: &str = concat!(
+                    r#"{"type":"object","additionalProperties":false,"properties":{"#,
+                    $crate::__join!($(
+                        concat!(
+                            "\"", stringify!($field), r#"":{"type":"number","default":"#, stringify!($default),
+                            r#","minimum":"#, stringify!($low), r#","maximum":"#, stringify!($high),
+                            r#","description":""#, $($meaning,)+ "\"}"
+                        )
+                    ),+),
+                    "}}"
+                );
+                const CLOSED: [u8; $crate::__closed_len(SPACED)] = $crate::__closed(SPACED);
+                match ::core::str::from_utf8(&CLOSED) {
+                    Ok(schema) => schema,
+                    Err(_) => SPACED,
+                }
+            };
         }
     };
+}
+
+/// A doc comment begins with the space behind its slashes, which is none of the text's: where this text has `":" `, it is
+/// left out. Only the beginning of a description reads so, since nothing else has quotation marks before a space.
+const fn is_left_out(text: &[u8], at: usize) -> bool {
+    at >= 3 && text[at] == b' ' && text[at - 1] == b'"' && text[at - 2] == b':' && text[at - 3] == b'"'
+}
+
+/// How long [`__closed`] is.
+#[doc(hidden)]
+pub const fn __closed_len(text: &str) -> usize {
+    let text = text.as_bytes();
+    let (mut at, mut len) = (0, 0);
+    while at < text.len() {
+        if !is_left_out(text, at) {
+            len += 1;
+        }
+        at += 1;
+    }
+    len
+}
+
+/// A schema without the spaces with which its descriptions begin.
+#[doc(hidden)]
+pub const fn __closed<const LEN: usize>(text: &str) -> [u8; LEN] {
+    let text = text.as_bytes();
+    let mut closed = [0; LEN];
+    let (mut at, mut len) = (0, 0);
+    while at < text.len() {
+        if !is_left_out(text, at) {
+            closed[len] = text[at];
+            len += 1;
+        }
+        at += 1;
+    }
+    closed
 }
 
 #[doc(hidden)]
