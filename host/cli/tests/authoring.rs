@@ -6,6 +6,10 @@
 mod author;
 
 use author::{Bench, covers, readme};
+use lagdoctor_authoring::new::{Language, Name, project};
+use lagdoctor_model::{Topology, Vocabulary};
+use lagdoctor_runtime::World;
+use lagdoctor_service::resolve::{Attributes, NodeResolver};
 
 #[test]
 fn a_plugin_of_every_world_is_tested_built_and_wanted_from_the_first_minute() {
@@ -42,6 +46,24 @@ fn a_plugin_of_every_world_is_tested_built_and_wanted_from_the_first_minute() {
         let tested = bench.must("lagdoctor plugin test");
         assert!(tested.starts_with("ok    ") && !tested.contains(": 0 things"), "{world}: {tested}");
     }
+}
+
+#[test]
+fn what_a_new_collector_gives_is_placed_on_the_instances_that_it_names() {
+    let name = Name::new("my-collector").unwrap();
+    let files = project(World::Collector, &name, Language::Rust).unwrap();
+    // What the built component gives is compared with this file above.
+    let (_, given) = files.iter().find(|(path, _)| path.ends_with("expected.txt")).unwrap();
+    let mut nodes = NodeResolver::new(Topology::new());
+    let mut placed = vec![];
+    for line in given.lines().filter(|line| line.contains('{')) {
+        let (signal, rest) = line.trim().split_once(" {").unwrap();
+        let labels = rest.split_once('}').unwrap().0.split(", ").map(|pair| pair.split_once('=').unwrap());
+        let kind = &Vocabulary::bundled().signal(signal).unwrap().node;
+        let node = nodes.place(kind, &Attributes::new(labels)).unwrap_or_else(|| panic!("no node for {line}"));
+        placed.push(format!("{node} of {}", nodes.topology().node(&node).unwrap().labels["service"]));
+    }
+    assert_eq!(placed, ["instance:orders-0 of orders", "instance:mail-0 of mail"]);
 }
 
 /// The scorer among the worlds.
