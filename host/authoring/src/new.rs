@@ -118,9 +118,29 @@ fn suggestion(text: &str) -> String {
 /// A project could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum NewError {
-    /// Something is there already.
-    #[error("`{}` is there already, and nothing in it is written over; choose another name or another folder", .0.display())]
+    /// No folder is there, but something else.
+    #[error("`{}` is there already and is no folder; choose another name or another folder", .0.display())]
     Exists(PathBuf),
+    /// A folder with something in it.
+    #[error(
+        "{} holds {} already, and nothing in it is written over; choose another name or another folder",
+        named(folder),
+        listed(there)
+    )]
+    NotEmpty {
+        /// The folder.
+        folder: PathBuf,
+        /// What lies in it, in the order of their names.
+        there: Vec<String>,
+    },
+    /// A folder cannot be looked into.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// Nobody has written one yet.
     #[error(
         "there is no template of a {world} in {language:?}; there is one of a scorer, and one of a {world} in Rust"
@@ -139,6 +159,22 @@ pub enum NewError {
         /// Why.
         source: io::Error,
     },
+}
+
+/// Names of files that are shown of a folder that is not empty.
+const SHOWN: usize = 5;
+
+fn named(folder: &Path) -> String {
+    if folder == Path::new(".") { "this folder".to_owned() } else { format!("`{}`", folder.display()) }
+}
+
+/// `Cargo.toml, src and 3 more`.
+fn listed(names: &[String]) -> String {
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// In which language a plugin is written.
@@ -253,13 +289,35 @@ fn rust(world: World, name: &Name) -> Vec<(PathBuf, String)> {
     files
 }
 
-/// Writes a project into a folder that is not there yet.
+/// What lies in a folder; nothing where none is. A repository that was only just begun holds `.git` alone, which is
+/// nobody's work yet.
+fn contents(folder: &Path) -> Result<Vec<String>, NewError> {
+    let failed = |source| NewError::Read { path: folder.to_path_buf(), source };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(_) if fs::symlink_metadata(folder).is_err() => return Ok(vec![]),
+        Err(_) if !folder.is_dir() => return Err(NewError::Exists(folder.to_path_buf())),
+        Err(source) => return Err(failed(source)),
+    };
+    let mut names = vec![];
+    for entry in entries {
+        let name = entry.map_err(failed)?.file_name().to_string_lossy().replace(char::is_control, "?");
+        if name != ".git" {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Writes a project into a folder that is not there yet, or in which nothing is.
 ///
 /// # Errors
 /// When something is there already, or a file cannot be written.
 pub fn write(folder: &Path, files: &[(PathBuf, String)]) -> Result<(), NewError> {
-    if fs::symlink_metadata(folder).is_ok() {
-        return Err(NewError::Exists(folder.to_path_buf()));
+    let there = contents(folder)?;
+    if !there.is_empty() {
+        return Err(NewError::NotEmpty { folder: folder.to_path_buf(), there });
     }
     let failed = |path: &Path| {
         let path = path.to_path_buf();
@@ -321,9 +379,38 @@ mod tests {
             write(&folder, &files).unwrap();
             fs::write(folder.join("src/lib.rs"), "mine").unwrap();
             let said = write(&folder, &files).unwrap_err().to_string();
-            assert!(said.contains("is there already"), "{said}");
+            assert!(said.contains("holds .gitignore, Cargo.lock, Cargo.toml, README.md, lagdoctor-sdk and"), "{said}");
             assert_eq!(fs::read_to_string(folder.join("src/lib.rs")).unwrap(), "mine");
         }
+    }
+
+    /// What is said of a folder that these files were put into.
+    fn check(there: &[&str], refusal: Option<&str>) {
+        let folder = tempfile::tempdir().unwrap();
+        for path in there {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "mine").unwrap();
+        }
+        let said =
+            write(folder.path(), &[("src/lib.rs".into(), "theirs".to_owned())]).map_err(|error| error.to_string());
+        assert_eq!(folder.path().join("src/lib.rs").exists(), said.is_ok());
+        match refusal {
+            None => assert_eq!(said, Ok(()), "{there:?}"),
+            Some(words) => assert!(said.clone().unwrap_err().contains(words), "{there:?}: {said:?}"),
+        }
+    }
+
+    #[test]
+    fn an_empty_folder_is_taken_and_one_with_something_in_it_is_refused_by_name() {
+        check(&[], None);
+        check(&[".git/HEAD"], None);
+        check(&[".git/HEAD", "notes.txt"], Some(" holds notes.txt already"));
+        check(&[".gitignore"], Some(" holds .gitignore already"));
+        check(&["a", "b", "c", "d/x", "e", "f", "g"], Some(" holds a, b, c, d, e and 2 more already"));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let said = write(file.path(), &[]).unwrap_err().to_string();
+        assert!(said.contains("is no folder"), "{said}");
     }
 
     #[test]

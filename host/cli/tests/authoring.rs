@@ -97,7 +97,10 @@ fn an_author_who_goes_wrong_is_told_the_way() {
     bench.must_fail("lagdoctor plugin build", 2, "lagdoctor plugin new scorer NAME");
     bench.must("lagdoctor plugin new scorer stock-levels");
     bench.must_fail("lagdoctor plugin new scorer stock-levels", 2, "--folder DIR");
-    bench.must("lagdoctor plugin new scorer stock-levels --folder elsewhere");
+    bench.must_fail("lagdoctor plugin new scorer stock-levels --folder .", 2, "this folder holds stock-levels already");
+    let begun =
+        bench.must("mkdir -p elsewhere/.git; cd elsewhere; lagdoctor plugin new scorer stock-levels --folder .");
+    assert!(begun.starts_with("this folder is a project of its own") && !begun.contains("cd "), "{begun}");
     bench.must_fail("lagdoctor plugin new notifier a --language python", 2, "no template of a notifier");
     bench.enter("stock-levels");
     bench.must_fail("lagdoctor plugin check", 2, "lagdoctor plugin build");

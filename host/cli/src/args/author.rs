@@ -29,7 +29,7 @@ pub struct NewArgs {
     /// What it is written in; scorers have a choice.
     #[arg(long, value_enum, default_value_t = Language::Rust)]
     pub language: Language,
-    /// Where to make its folder. Default: a folder of its name, here.
+    /// The folder to make, or an empty one such as `.`. Default: one of its name, here.
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,
 }

@@ -1,6 +1,6 @@
 //! Begins a plugin.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use lagdoctor_authoring::new::{Language, Name, NewError, project, write};
@@ -24,7 +24,8 @@ pub fn run(args: &NewArgs, output: &Output) -> Result<ExitCode> {
     project(world, &name, language).and_then(|files| write(&folder, &files)).map_err(|error| {
         let cause = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
         let help = match &error {
-            NewError::Exists(_) => "`--folder DIR` makes it elsewhere",
+            NewError::Exists(_) | NewError::NotEmpty { .. } => "`--folder DIR` makes it elsewhere",
+            NewError::Read { .. } => "check the path and the rights",
             NewError::NoTemplate { .. } => "leave --language out, or begin with a scorer and read wit/README.md",
             NewError::Write { .. } => "check the path, the rights and the free space",
         };
@@ -38,9 +39,13 @@ pub fn run(args: &NewArgs, output: &Output) -> Result<ExitCode> {
             "python3 -m venv .venv && .venv/bin/pip install componentize-py",
         ),
     };
-    let shown = folder.display();
+    let (shown, enter) = if folder == Path::new(".") {
+        ("this folder".to_owned(), String::new())
+    } else {
+        (folder.display().to_string(), format!("  cd {}\n", folder.display()))
+    };
     output.say(&format!(
-        "{shown} is a project of its own: {what}\n\nnext:\n  cd {shown}\n  {first}\n  lagdoctor plugin build\n"
+        "{shown} is a project of its own: {what}\n\nnext:\n{enter}  {first}\n  lagdoctor plugin build\n"
     ));
     Ok(output::exit(output::FINE))
 }
