@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use lagdoctor_authoring::check::{Outcome, Report, check};
+use lagdoctor_authoring::check::{Line, Outcome, Report, check};
 use lagdoctor_authoring::{Case, Subject};
 use lagdoctor_model::{
     Edge, Labels, Millis, Node, NodeId, Sample, Series, SeriesKey, SignalName, Signals, Timestamp, Vocabulary, Window,
@@ -102,6 +102,13 @@ async fn what_misbehaves_is_told_which_check_it_fails() {
         let is_told = failures.iter().any(|failure| failure.starts_with(what) && failure.contains(why));
         assert!(!failures.iter().any(|failure| failure.contains("report it")), "the author reads it: {failures:?}");
         assert!(is_told, "{mode} should fail `{what}` for `{why}`, and fails\n{}", report.text());
+        // Nobody who never answered has answered the same twice.
+        let determinism = report.lines.iter().find(|line| line.what == "determinism").unwrap();
+        let is_answer = |line: &&Line| line.what == "limits" && line.outcome != Outcome::Fail;
+        let is_mute = !report.lines.iter().any(|line| is_answer(&line));
+        assert_eq!(determinism.said.contains("cannot be judged"), is_mute, "{mode}\n{}", report.text());
+        let expected = if is_mute { Outcome::Warn } else { Outcome::Fine };
+        assert_eq!(determinism.outcome, expected, "{mode}\n{}", report.text());
     }
 }
 

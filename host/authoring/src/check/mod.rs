@@ -129,14 +129,23 @@ impl Bench<'_> {
             ("again", bound, &self.stranger),
             ("on another host", &elsewhere, &stranger),
         ] {
-            let text = match job::run(bound, input, stranger).await {
-                Ok(said) => said.text,
-                Err(error) => error.statement,
-            };
-            answers.push((place, text));
+            answers.push((place, job::run(bound, input, stranger).await));
         }
+        // A plugin that fell has said nothing that could be compared; one that gave up because of the far side has.
+        let is_mute = |answer: &Result<Said, CallError>| answer.as_ref().is_err_and(|error| !is_the_far_sides(error));
+        if answers.iter().all(|(_, answer)| is_mute(answer)) {
+            let words = format!("{name}: cannot be judged, because each of the three calls failed, as said above");
+            report.warn("determinism", words);
+            return Ok(());
+        }
+        let gave_up = answers.iter().all(|(_, answer)| answer.is_err());
+        let text = |answer: Result<Said, CallError>| answer.map_or_else(|error| error.statement, |said| said.text);
+        let answers: Vec<_> = answers.into_iter().map(|(place, answer)| (place, text(answer))).collect();
         let (_, first) = &answers[0];
         match answers.iter().find(|(_, text)| text != first) {
+            None if gave_up => {
+                report.fine("determinism", format!("{name}, three times on two hosts: it gave up with the same words"))
+            }
             None => {
                 report.fine("determinism", format!("{name}, three times on two hosts: the same answer to the byte"))
             }
