@@ -205,6 +205,9 @@ pub struct DiagnoseArgs {
     /// A plugin file to use besides, or in place of, the bundled one of the same name; may be repeated.
     #[arg(long = "plugin", value_name = "FILE")]
     pub plugins: Vec<PathBuf>,
+    /// Leave this scorer out, to see what it is worth; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub without: Vec<String>,
     /// Diagnose again each time as long as this.
     #[arg(long, value_name = "EVERY", conflicts_with = "bundle", num_args = 0..=1, default_missing_value = "60s", value_parser = duration)]
     pub watch: Option<std::time::Duration>,

@@ -160,3 +160,31 @@ pub fn counted(count: usize, what: &str) -> String {
 pub fn exit(code: u8) -> ExitCode {
     ExitCode::from(code)
 }
+/// One word of a command line that people copy into a shell.
+pub fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_make_something_else_of_it() {
+        for (word, expected) in [
+            ("plugins/gc-watch.wasm", "plugins/gc-watch.wasm"),
+            ("my plugins/a.wasm", "'my plugins/a.wasm'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME", "'$HOME'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word), expected);
+        }
+    }
+}

@@ -72,6 +72,22 @@ impl Session {
     /// What reads these sources.
     pub fn reader(&self) -> Reader<'_> {
         Reader { sources: &self.sources, collectors: self.loaded.collectors.clone() }
+    /// Takes scorers away.
+    pub fn leave_out(&mut self, names: &[String]) -> Result<()> {
+        let scorers = &mut self.loaded.plugins.scorers;
+        for name in names {
+            let known: Vec<String> = scorers.iter().map(|scorer| scorer.name().to_owned()).collect();
+            scorers.retain(|scorer| scorer.name() != name);
+            if scorers.len() == known.len() {
+                return Err(miette!(
+                    help = format!("scorers in use are {}", known.join(", ")),
+                    "there is no scorer `{name}` to leave out"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     }
 
     /// A collector of these sources that keeps as much of the past as a window is long.

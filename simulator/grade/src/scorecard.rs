@@ -13,6 +13,8 @@ use crate::Graded;
 pub struct Run {
     /// The scenario.
     pub scenario: String,
+    /// What `lagdoctor simulate` calls it, as a shell reads it: the same name, or a file.
+    pub source: String,
     /// Its draw.
     pub seed: u64,
     /// Whether something was broken.
@@ -159,11 +161,11 @@ impl Scorecard {
                  abstain: no cause named. alarms: fault-free runs with an incident reported. ms: median of one diagnosis.\n\
                  The built-in scenarios are what the bundled plugins were made with; grade on others with --scenarios.\n";
         for run in self.runs.iter().filter(|run| !run.is_right()) {
-            let Run { scenario, seed, said, truth, .. } = run;
+            let Run { scenario, source, seed, said, truth, .. } = run;
             let flags = &self.flags;
             let _ = write!(
                 text,
-                "\nwrong: {scenario} with seed {seed}\n  said:  {said}\n  truth: {truth}\n  again: lagdoctor simulate {scenario} --seed {seed} --out incident && lagdoctor diagnose --bundle incident{flags}\n"
+                "\nwrong: {scenario} with seed {seed}\n  said:  {said}\n  truth: {truth}\n  again: lagdoctor simulate {source} --seed {seed} --out incident && lagdoctor diagnose --bundle incident{flags}\n"
             );
         }
         for Failing { plugin, runs, first } in self.failing() {
@@ -241,6 +243,7 @@ mod tests {
         };
         Run {
             scenario: "hot-key".to_owned(),
+            source: "hot-key".to_owned(),
             seed,
             incident: true,
             grade,
@@ -269,8 +272,9 @@ mod tests {
     #[test]
     fn a_wrong_run_is_told_with_the_truth_and_repeated_with_the_same_plugins() {
         let mut scorecard = Scorecard::repeated_with(" --plugin mine.wasm".to_owned());
-        scorecard.add(run(2, &[]));
+        scorecard.add(Run { source: "'my scenarios/hot.toml'".to_owned(), ..run(2, &[]) });
         let text = scorecard.text();
+        assert!(text.contains("again: lagdoctor simulate 'my scenarios/hot.toml' --seed 2 "), "{text}");
         assert!(text.contains("truth: partition:orders/3 (kafka.hot-partition)"), "{text}");
         assert!(text.contains("lagdoctor diagnose --bundle incident --plugin mine.wasm\n"), "{text}");
     }

@@ -20,7 +20,8 @@ pub async fn run(args: DiagnoseArgs, output: &Output) -> Result<ExitCode> {
     // A bundle that cannot be read is found before the plugins are compiled, which takes seconds.
     let recorded = args.sources.bundle.as_deref().map(session::recorded).transpose()?;
     let sources = session::sources(&args.sources)?;
-    let session = Session::live(sources, &args.plugins, &session::cluster(&args.sources)).await?;
+    let mut session = Session::live(sources, &args.plugins, &session::cluster(&args.sources)).await?;
+    session.leave_out(&args.without)?;
     let mut recorder = recorder(&args, output)?;
     let Some(every) = args.watch else { return once(&args, &session, recorded, &mut recorder, output).await };
     let session = session.guarded(&BreakerRules::default());

@@ -18,7 +18,7 @@ use miette::{IntoDiagnostic, Result, miette};
 use crate::args::{EvaluateArgs, Format};
 use crate::commands::simulate;
 use crate::host::host;
-use crate::output::{self, Output};
+use crate::output::{self, Output, quoted};
 use crate::session::Session;
 
 /// Runs the command.
@@ -29,14 +29,13 @@ pub async fn run(args: EvaluateArgs, output: &Output) -> Result<ExitCode> {
         is_graded(file).await?;
     }
     let mut session = Session::open(sources(), &args.plugins, "simulated", stage.clone()).await?;
-    leave_out(&mut session.loaded.plugins, &args.without)?;
+    session.leave_out(&args.without)?;
     let rival = rival(stage.clone()).await?;
     let (first, last) = args.seeds;
     let bar = output.progress(scenarios.len() as u64 * (last - first + 1), "grading");
-    let flags = args.plugins.iter().map(|file| format!(" --plugin {}", file.display())).collect();
-    let mut scorecard = Scorecard::repeated_with(flags);
+    let mut scorecard = Scorecard::repeated_with(flags(&args));
     let names: Vec<String> = session.loaded.plugins.uses().into_iter().map(|used| used.name).collect();
-    for (name, scenario) in &scenarios {
+    for (name, source, scenario) in &scenarios {
         for seed in first..=last {
             let made = scenario.clone();
             let pair = tokio::task::spawn_blocking(move || Simulation::pair(&made, seed)).await.into_diagnostic()?;
@@ -56,6 +55,7 @@ pub async fn run(args: EvaluateArgs, output: &Output) -> Result<ExitCode> {
                 grade: Graded::of(&diagnosis, &truth),
                 said: report::headline(&diagnosis),
                 truth: told(&truth),
+                source: source.clone(),
                 failures: failures(&diagnosis, &names),
                 rival: Graded::of(&naive, &truth),
                 took_ms,
@@ -97,20 +97,10 @@ async fn is_graded(file: &Path) -> Result<()> {
     }
 }
 
-/// Takes scorers away.
-fn leave_out(plugins: &mut Plugins, names: &[String]) -> Result<()> {
-    for name in names {
-        let before = plugins.scorers.len();
-        let known: Vec<String> = plugins.scorers.iter().map(|scorer| scorer.name().to_owned()).collect();
-        plugins.scorers.retain(|scorer| scorer.name() != name);
-        if plugins.scorers.len() == before {
-            return Err(miette!(
-                help = format!("scorers in use are {}", known.join(", ")),
-                "there is no scorer `{name}` to leave out"
-            ));
-        }
-    }
-    Ok(())
+/// What `lagdoctor diagnose` is told to judge by the same plugins.
+fn flags(args: &EvaluateArgs) -> String {
+    let plugins = args.plugins.iter().map(|file| format!(" --plugin {}", quoted(&file.to_string_lossy())));
+    plugins.chain(args.without.iter().map(|name| format!(" --without {}", quoted(name)))).collect()
 }
 
 /// The naive rival: the largest z-score, nothing else.
@@ -123,8 +113,8 @@ pub async fn rival(stage: Arc<Stage>) -> Result<Plugins> {
     Ok(plugins)
 }
 
-/// The scenarios that were asked for, with their names.
-fn scenarios(what: &str) -> Result<Vec<(String, Scenario)>> {
+/// The scenarios that were asked for: name, what `lagdoctor simulate` calls it, and what it says.
+fn scenarios(what: &str) -> Result<Vec<(String, String, Scenario)>> {
     if let Some(name) = what.strip_prefix("builtin:") {
         let names: Vec<&str> = builtin_names().filter(|known| name == "public" || *known == name).collect();
         if names.is_empty() {
@@ -134,7 +124,8 @@ fn scenarios(what: &str) -> Result<Vec<(String, Scenario)>> {
                 "no scenario called `{name}` is built in"
             ));
         }
-        return names.into_iter().map(|name| Ok((name.to_owned(), simulate::scenario(name)?))).collect();
+        let one = |name: &str| Ok((name.to_owned(), name.to_owned(), simulate::scenario(name)?));
+        return names.into_iter().map(one).collect();
     }
     let entries = std::fs::read_dir(Path::new(what)).map_err(|error| {
         miette!(help = "name a folder of scenario files, or builtin:public", "cannot read `{what}`: {error}")
@@ -148,5 +139,9 @@ fn scenarios(what: &str) -> Result<Vec<(String, Scenario)>> {
         return Err(miette!("`{what}` holds no scenario files (*.toml)"));
     }
     let named = |path: &PathBuf| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    files.iter().map(|path| Ok((named(path), simulate::scenario(&path.to_string_lossy())?))).collect()
+    let one = |path: &PathBuf| {
+        let file = path.to_string_lossy();
+        Ok((named(path), quoted(&file), simulate::scenario(&file)?))
+    };
+    files.iter().map(one).collect()
 }
