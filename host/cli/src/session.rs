@@ -17,6 +17,7 @@ use miette::{IntoDiagnostic, Result, WrapErr, miette};
 
 use crate::args::{SourceArgs, WindowArgs};
 use crate::bundled::BUNDLED;
+use crate::commands::author::component;
 use crate::host::host;
 
 /// Sources, and the plugins that read, judge and tell.
@@ -49,6 +50,8 @@ impl Session {
                 "this program was built without its plugins"
             ));
         }
+        // What is given on the command line is looked at first, because plugins take seconds to compile.
+        files.iter().try_for_each(|file| component::found(file))?;
         sources.plugins.extend(files.iter().map(PluginSection::file));
         let loaded = plugins::load(host, &sources, &bundled()).await.map_err(unusable)?;
         for remark in &loaded.remarks {

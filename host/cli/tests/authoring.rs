@@ -106,6 +106,19 @@ fn an_author_who_goes_wrong_is_told_the_way() {
     bench.must_fail("lagdoctor plugin check", 2, "lagdoctor plugin build");
     bench.must_fail("lagdoctor plugin test", 2, "lagdoctor plugin build");
     bench.must_fail("lagdoctor plugin inspect .", 2, "lagdoctor plugin build");
+    for command in [
+        "plugin check nofile.wasm",
+        "plugin inspect nofile.wasm",
+        "plugin test --component nofile.wasm",
+        "evaluate --plugin nofile.wasm",
+    ] {
+        let said = "cannot read component nofile.wasm: No such file or directory";
+        bench.must_fail(&format!("lagdoctor {command}"), 2, said);
+        bench.must_fail(&format!("lagdoctor {command}"), 2, "in a project's folder, `lagdoctor plugin build` makes it");
+    }
+    let elsewhere = "cd ..; lagdoctor plugin inspect stock-levels/stock-levels.wasm";
+    bench.must_fail(elsewhere, 2, "`lagdoctor plugin build stock-levels` makes it");
+    bench.must_fail("lagdoctor plugin inspect scorer-jmv", 2, "`scorer-jmv` is no bundled plugin");
     bench.write("not-a-plugin.wasm", "hello");
     bench.must_fail("lagdoctor plugin check not-a-plugin.wasm", 1, "FAIL  contract");
     bench.write("src/lib.rs", "fn broken( {}\n");

@@ -5,6 +5,7 @@
 mod rust;
 mod scripted;
 
+mod sources;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
@@ -174,8 +175,20 @@ impl Project {
         self.folder.join(format!("{}.wasm", self.name))
     }
 
-    /// Builds the component. `toolchain` finds a compiler, if it takes one. What the tools say goes to standard error as
-    /// it is.
+    /// The source that has changed last, seen from the folder, if it has since the component was built.
+    pub fn newer_source(&self) -> Option<PathBuf> {
+        let built = fs::metadata(self.component()).and_then(|data| data.modified()).ok()?;
+        let kinds: &[&str] = match self.source {
+            Source::Rust => &["rs", "toml", "lock", "wit"],
+            Source::JavaScript(_) => &["js", "mjs", "cjs", "json"],
+            Source::Python(_) => &["py", "toml"],
+        };
+        let (at, path) = sources::newest(&self.folder, kinds)?;
+        (at > built).then_some(path)
+    }
+
+    /// Builds the component. `toolchain` finds a compiler, if it takes one. What cargo says goes to standard error as it
+    /// is; `now` is told what is done next where nobody else says it and it takes long.
     ///
     /// # Errors
     /// When there is no tool, it fails, or what it makes is no plugin.
@@ -237,6 +250,53 @@ mod tests {
         let javascript = |text| said_of(Some(("package.json", text)));
         assert!(javascript("[").contains("it is no JSON"));
         assert!(javascript(r#"{"name": "a"}"#).contains("\"lagdoctor\""));
+    /// What is newer than the component when only this file was written after it.
+    fn newer(manifest: (&str, &str), written: &str) -> Option<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |path: &str, text: &str, age_s: u64| {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, text).unwrap();
+            let at = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000 - age_s);
+            std::fs::File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
+        };
+        let (file, text) = manifest;
+        put(file, text, 100);
+        put("src/old.rs", "", 90);
+        let project = Project::open(folder.path()).unwrap();
+        assert_eq!(project.newer_source(), None, "there is nothing to be newer than");
+        put("a.wasm", "", 50);
+        assert_eq!(project.newer_source(), None);
+        put(written, text, 10);
+        project.newer_source().map(|path| path.display().to_string())
+    }
+
+    #[test]
+    fn a_component_is_outdated_by_what_it_is_made_of_and_by_nothing_else() {
+        let rust = ("Cargo.toml", "[package]\nname = \"a\"\n[lib]\ncrate-type = [\"cdylib\"]\n");
+        for source in
+            ["Cargo.toml", "src/lib.rs", "src/deep/er.rs", "build.rs", "lagdoctor-sdk/src/lib.rs", "wit/a.wit"]
+        {
+            assert_eq!(newer(rust, source).as_deref(), Some(source));
+        }
+        for other in ["README.md", "tests/golden/x/expected.txt", "target/debug/x.rs", "tests/a.rs", ".git/a.rs"] {
+            assert_eq!(newer(rust, other), None, "{other}");
+        }
+        let javascript = ("package.json", r#"{"name": "a", "lagdoctor": {"world": "scorer", "source": "a.js"}}"#);
+        assert_eq!(newer(javascript, "a.js").as_deref(), Some("a.js"));
+        assert_eq!(newer(javascript, "lib/b.mjs").as_deref(), Some("lib/b.mjs"));
+        for other in ["node_modules/x/y.js", "a.test.mjs", "test/a.js", "package-lock.json"] {
+            assert_eq!(newer(javascript, other), None, "{other}");
+        }
+        let python =
+            ("pyproject.toml", "[project]\nname = \"a\"\n[tool.lagdoctor]\nworld = \"scorer\"\nsource = \"a.py\"\n");
+        assert_eq!(newer(python, "a.py").as_deref(), Some("a.py"));
+        for other in [".venv/lib/x.py", "venv/lib/x.py", "wit_world/x.py", "test_a.py", "a_test.py", "__pycache__/a.py"]
+        {
+            assert_eq!(newer(python, other), None, "{other}");
+        }
+    }
+
         assert!(
             javascript(r#"{"name": "a", "lagdoctor": {"world": "oracle", "source": "a.js"}}"#).contains("`oracle`")
         );

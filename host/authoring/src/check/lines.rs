@@ -38,6 +38,11 @@ impl Report {
         self.lines.push(Line { what, outcome: Outcome::Warn, said });
     }
 
+    /// Puts a remark before everything that was found: something about the component itself, which the check was not told.
+    pub fn warn_first(&mut self, what: &'static str, said: String) {
+        self.lines.insert(0, Line { what, outcome: Outcome::Warn, said });
+    }
+
     pub(crate) fn fail(&mut self, what: &'static str, said: String) {
         self.lines.push(Line { what, outcome: Outcome::Fail, said });
     }

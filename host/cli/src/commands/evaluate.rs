@@ -16,6 +16,7 @@ use lagdoctor_sim::{Scenario, Simulation, builtin_names};
 use miette::{IntoDiagnostic, Result, miette};
 
 use crate::args::{EvaluateArgs, Format};
+use crate::commands::author::component;
 use crate::commands::simulate;
 use crate::host::host;
 use crate::output::{self, Output, quoted};
@@ -26,6 +27,10 @@ pub async fn run(args: EvaluateArgs, output: &Output) -> Result<ExitCode> {
     let scenarios = scenarios(&args.scenarios)?;
     let stage = Arc::new(Stage::default());
     for file in &args.plugins {
+        component::found(file)?;
+        if let Some(words) = component::outdated(file) {
+            output.note(&format!("warn  {words}"));
+        }
         is_graded(file).await?;
     }
     let mut session = Session::open(sources(), &args.plugins, "simulated", stage.clone()).await?;

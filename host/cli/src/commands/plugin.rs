@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use lagdoctor_runtime::{Limit, Limits, LoadError, Network, Plugin};
+use lagdoctor_runtime::{Limit, Limits, Network, Plugin};
 use lagdoctor_service::Sources;
 use lagdoctor_service::report::{Align, table};
 use miette::{IntoDiagnostic, Result, miette};
@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use crate::args::Format;
 use crate::bundled::BUNDLED;
 use crate::client;
-use crate::commands::author;
+use crate::commands::author::component;
 use crate::host::host;
 use crate::output::{self, Output};
 
@@ -77,23 +77,30 @@ pub async fn list(format: Format, output: &Output) -> Result<ExitCode> {
     Ok(output::exit(output::FINE))
 }
 
+/// Whether this can only be meant as the name of a bundled plugin.
+fn is_name(plugin: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    plugin.chars().all(is_part) && !Path::new(plugin).exists()
+}
+
 /// One plugin: bundled, or of a file.
 pub async fn inspect(plugin: &str, format: Format, output: &Output) -> Result<ExitCode> {
     let host = host(Arc::new(Network::new()), &Sources::default())?;
     let loaded = match BUNDLED.iter().find(|component| component.name == plugin) {
         Some(component) => host.load(component.name, component.wasm).await.into_diagnostic(),
-        // A project's folder stands for what was built of it.
-        None if Path::new(plugin).is_dir() => {
-            let path = author::component(Path::new(plugin))?;
-            host.load(&path.display().to_string(), &author::read(&path)?).await.into_diagnostic()
+        None if is_name(plugin) => {
+            let known: Vec<&str> = BUNDLED.iter().map(|component| component.name).collect();
+            Err(miette!(
+                help = format!("give the file of a component, the folder of a project, or one of {}", known.join(", ")),
+                "`{plugin}` is no bundled plugin, and no such file is here"
+            ))
         }
-        None => host.load_file(Path::new(plugin)).await.map_err(|error| match error {
-            LoadError::Read { source, .. } => {
-                let known: Vec<&str> = BUNDLED.iter().map(|component| component.name).collect();
-                miette!(
-                    help = format!("bundled are {}", known.join(", ")),
-                    "`{plugin}` is no bundled plugin, and no file that can be read ({source})"
-                )
+        None => {
+            // A project's folder stands for what was built of it.
+            let path = component::meant(Path::new(plugin))?;
+            component::found(&path)?;
+            if let Some(words) = component::outdated(&path) {
+                output.note(&format!("warn  {words}"));
             }
             error => miette!("{error}"),
         }),

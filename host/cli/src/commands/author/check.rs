@@ -10,6 +10,7 @@ use lagdoctor_service::derive;
 use lagdoctor_sim::Simulation;
 use miette::{IntoDiagnostic, Result};
 
+use super::component;
 use crate::args::CheckArgs;
 use crate::commands::simulate;
 use crate::host::cache;
@@ -20,8 +21,8 @@ const SEED: u64 = 1;
 
 /// Runs the command.
 pub async fn run(args: CheckArgs, output: &Output) -> Result<ExitCode> {
-    let path = super::component(&args.plugin)?;
-    let wasm = super::read(&path)?;
+    let path = component::meant(&args.plugin)?;
+    let wasm = component::read(&path)?;
     let config = super::config(args.config.as_deref())?;
     let scenario = simulate::scenario(&args.scenario)?;
     let bar = output.progress(2, "simulating an hour");
@@ -33,8 +34,11 @@ pub async fn run(args: CheckArgs, output: &Output) -> Result<ExitCode> {
     let usual = Case::new("a simulated hour", signals.normalised());
     let cache = cache(&HostSection::default())?;
     let source = path.display().to_string();
-    let report = check(Subject { source: &source, wasm: &wasm, config, cache }, usual).await.into_diagnostic()?;
+    let mut report = check(Subject { source: &source, wasm: &wasm, config, cache }, usual).await.into_diagnostic()?;
     bar.finish_and_clear();
+    if let Some(words) = component::outdated(&path) {
+        report.warn_first("age", words);
+    }
     output.say(&report.text());
     Ok(output::exit(if report.count(Outcome::Fail) > 0 { output::FOUND } else { output::FINE }))
 }

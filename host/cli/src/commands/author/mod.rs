@@ -2,14 +2,13 @@
 
 mod build;
 mod check;
+pub mod component;
 mod new;
 mod test;
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use lagdoctor_authoring::build::Project;
 use miette::{Result, miette};
 use serde_json::Value;
 
@@ -24,22 +23,6 @@ pub async fn run(command: AuthorCommand, output: &Output) -> Result<ExitCode> {
         AuthorCommand::Check(args) => check::run(args, output).await,
         AuthorCommand::Test(args) => test::run(args, output).await,
     }
-}
-
-/// The component that is meant by a file, or by the folder of a project.
-pub(super) fn component(what: &Path) -> Result<PathBuf> {
-    if what.is_dir() { Ok(Project::open(what).map_err(build::explained)?.component()) } else { Ok(what.to_path_buf()) }
-}
-
-/// The bytes of a component.
-pub(super) fn read(component: &Path) -> Result<Vec<u8>> {
-    std::fs::read(component).map_err(|error| {
-        let help = match error.kind() {
-            io::ErrorKind::NotFound => "`lagdoctor plugin build` makes it",
-            _ => "check the path and the rights",
-        };
-        miette!(help = help, "cannot read component {}: {error}", component.display())
-    })
 }
 
 /// A configuration of a file.

@@ -19,6 +19,7 @@ use lagdoctor_service::report::{self, Envelope};
 use lagdoctor_service::{Options, diagnose};
 use miette::{IntoDiagnostic, Result, miette};
 
+use super::component;
 use crate::args::TestArgs;
 use crate::host::cache;
 use crate::output::{self, Output, counted};
@@ -30,7 +31,10 @@ pub async fn run(args: TestArgs, output: &Output) -> Result<ExitCode> {
         Some(file) => file.clone(),
         None => Project::open(&args.folder).map_err(super::build::explained)?.component(),
     };
-    let wasm = super::read(&path)?;
+    let wasm = component::read(&path)?;
+    if let Some(words) = component::outdated(&path) {
+        output.note(&format!("warn  {words}"));
+    }
     let config = super::config(args.config.as_deref())?;
     let (source, cache) = (path.display().to_string(), cache(&HostSection::default())?);
     let rig = Rig::open(Subject { source: &source, wasm: &wasm, config, cache }).await.map_err(unusable)?;
