@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::names::nearest;
+
 /// What a plugin sees of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -213,6 +215,34 @@ impl Vocabulary {
         self.signals.get(name)
     }
 
+    /// Whether something that a plugin lists is found here: a signal, `log` or `event`, `*`, or, ending in `.`, what the
+    /// name of a signal begins with.
+    pub fn knows(&self, listed: &str) -> bool {
+        match listed {
+            "*" | "log" | "event" => true,
+            prefix if prefix.ends_with('.') => self.signals.keys().any(|name| name.starts_with(prefix)),
+            name => self.signals.contains_key(name),
+        }
+    }
+
+    /// What may have been meant by something that a plugin lists and that is not known.
+    ///
+    /// ```
+    /// # use lagdoctor_model::Vocabulary;
+    /// let words = Vocabulary::bundled();
+    /// assert_eq!(words.nearest("db.replication.dealy"), Some("db.replication.delay"));
+    /// assert_eq!(words.nearest("kafak."), Some("kafka."));
+    /// assert_eq!(words.nearest("weather"), None);
+    /// ```
+    pub fn nearest(&self, listed: &str) -> Option<&str> {
+        let names = self.signals.keys().map(String::as_str).chain(["log", "event"]);
+        if listed.ends_with('.') {
+            let beginnings = names.flat_map(|name| name.match_indices('.').map(|(at, _)| &name[..=at]));
+            return nearest(listed, beginnings);
+        }
+        nearest(listed, names)
+    }
+
     /// All signals, in order of their names.
     pub fn signals(&self) -> impl Iterator<Item = &SignalSpec> {
         self.signals.values()
@@ -273,6 +303,26 @@ impl Vocabulary {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slip_is_told_from_another_word() {
+        let words = Vocabulary::bundled();
+        for (listed, meant) in [
+            ("executor.queued_task", Some("executor.queued_tasks")),
+            ("executor_queued_tasks", Some("executor.queued_tasks")),
+            ("logs", Some("log")),
+            ("jmv.", Some("jvm.")),
+            ("weather", None),
+            ("a", None),
+            ("", None),
+        ] {
+            assert_eq!(words.nearest(listed), meant, "{listed}");
+            assert!(!words.knows(listed), "{listed}");
+        }
+        for listed in ["*", "log", "event", "jvm.", "executor.queued_tasks"] {
+            assert!(words.knows(listed), "{listed}");
+        }
+    }
 
     #[test]
     fn every_word_that_an_entry_uses_is_an_entry_itself() {

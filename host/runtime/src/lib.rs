@@ -49,7 +49,7 @@ pub use error::{BindError, CallError, ConfigProblem, ErrorCode, FailureKind, Hos
 pub use grants::{GrantKind, GrantRule, Grants, IdleGrant, InvalidGrant};
 pub use guard::{Failure, Standing, Tally};
 pub use limits::{Limit, Limits, Unit};
-pub use manifest::{Ask, Manifest, World};
+pub use manifest::{Ask, Manifest, Unknown, World};
 pub use plugin::{Bound, Operator, Plugin};
 pub use pool::{Pool, Room};
 pub use url::Url;

@@ -5,7 +5,7 @@ mod schema;
 
 use std::fmt;
 
-use lagdoctor_model::is_obeyed;
+use lagdoctor_model::{Vocabulary, is_obeyed};
 use serde_json::Value;
 
 use crate::egress::HttpPattern;
@@ -100,6 +100,29 @@ impl Manifest {
     /// Whether it lists this signal, by name, prefix or `*`.
     pub fn lists_signal(&self, signal: &str) -> bool {
         self.signals.iter().any(|pattern| SignalPattern::covers(pattern, signal))
+    }
+
+    /// What it lists and this program does not know, so that nothing here gives it: a slip, or a word of a newer contract.
+    pub fn unknown_signals(&self) -> impl Iterator<Item = Unknown<'_>> {
+        let words = Vocabulary::bundled();
+        let unknown = self.signals.iter().filter(|listed| !words.knows(listed));
+        unknown.map(|listed| Unknown { listed, nearest: words.nearest(listed) })
+    }
+}
+
+/// A signal that a plugin lists and this program does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown<'a> {
+    /// What the plugin lists.
+    pub listed: &'a str,
+    /// What it may have meant.
+    pub nearest: Option<&'static str>,
+}
+
+impl fmt::Display for Unknown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not known here: {}", self.listed)?;
+        self.nearest.map_or(Ok(()), |nearest| write!(f, " (did you mean {nearest}?)"))
     }
 }
 

@@ -17,16 +17,15 @@ pub(super) fn contract(plugin: &Plugin, report: &mut Report) {
         report.warn("manifest", "it has no summary; one sentence tells an operator what it is for".to_owned());
     }
     let words = Vocabulary::bundled();
-    for signal in signals {
-        let is_known = |name: &str| words.signal(name).is_some() || name == "log" || name == "event";
-        let is_prefix = signal == "*" || signal.ends_with('.');
-        let is_used = |prefix: &str| words.signals().any(|spec| spec.name.starts_with(prefix));
-        if is_prefix && signal != "*" && !is_used(signal) {
-            report
-                .warn("manifest", format!("no signal of the vocabulary begins with `{signal}`; see wit/signals.toml"));
-        } else if !is_prefix && !is_known(signal) {
-            report.fail("manifest", format!("`{signal}` is no signal; wit/signals.toml has all of them"));
-        }
+    let unknown: Vec<_> = plugin.manifest().unknown_signals().collect();
+    for signal in &unknown {
+        report.warn("manifest", format!("{signal}; wit/signals.toml has what is known"));
+    }
+    if !unknown.is_empty()
+        && unknown.len() == signals.len()
+        && matches!(plugin.world(), World::Scorer | World::Forecaster)
+    {
+        report.fail("manifest", "it lists nothing else, so it would never be sent anything".to_owned());
     }
     for class in classes.iter().filter(|class| words.class(class).is_none()) {
         report.fail("manifest", format!("`{class}` is no class; wit/classes.toml has all of them"));

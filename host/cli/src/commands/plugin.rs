@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use lagdoctor_runtime::{Limit, Limits, Network, Plugin};
+use lagdoctor_runtime::{Limit, Limits, Network, Plugin, Unknown};
 use lagdoctor_service::Sources;
 use lagdoctor_service::report::{Align, table};
 use miette::{IntoDiagnostic, Result, miette};
@@ -102,8 +102,8 @@ pub async fn inspect(plugin: &str, format: Format, output: &Output) -> Result<Ex
             if let Some(words) = component::outdated(&path) {
                 output.note(&format!("warn  {words}"));
             }
-            error => miette!("{error}"),
-        }),
+            host.load_file(&path).await.into_diagnostic()
+        }
     }?;
     output.say(&match format {
         Format::Json => {
@@ -123,6 +123,7 @@ fn pretty(value: &serde_json::Value) -> String {
 
 fn document(plugin: &Plugin) -> serde_json::Value {
     let manifest = plugin.manifest();
+    let unknown = |signal: &Unknown<'_>| json!({ "name": signal.listed, "nearest": signal.nearest });
     let ask = |ask: &lagdoctor_runtime::Ask| json!({ "kind": ask.kind.to_string(), "value": ask.value, "reason": ask.reason });
     json!({
         "name": manifest.name,
@@ -133,6 +134,7 @@ fn document(plugin: &Plugin) -> serde_json::Value {
         "bytes": plugin.size(),
         "imports": plugin.imports(),
         "signals": manifest.signals,
+        "unknown_signals": manifest.unknown_signals().map(|signal| unknown(&signal)).collect::<Vec<_>>(),
         "classes": manifest.classes,
         "grants": manifest.grants.iter().map(ask).collect::<Vec<_>>(),
         "config_schema": manifest.config_schema,
@@ -171,7 +173,8 @@ fn page(plugin: &Plugin, limits: &Limits) -> String {
     row("size", format!("{} bytes", plugin.size()));
     row("imports", plugin.imports().join("\n"));
     row("asks for", asks.join("\n"));
-    row("signals", manifest.signals.join("\n"));
+    let unknown: Vec<String> = manifest.unknown_signals().map(|signal| signal.to_string()).collect();
+    row("signals", [manifest.signals.clone(), unknown].concat().join("\n"));
     row("classes", manifest.classes.join("\n"));
     row("limits", limits_table(limits));
     row("config", pretty(&manifest.config_schema).trim_end().to_owned());
