@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
-use lagdoctor_runtime::{Cache, Host, HostOptions, Transport};
+use lagdoctor_runtime::{Cache, Host, HostOptions, Lines, Transport};
 use lagdoctor_service::Sources;
 use lagdoctor_service::config::HostSection;
 use miette::{IntoDiagnostic, Result, miette};
@@ -18,8 +18,13 @@ const SIZE: &str = "LAGDOCTOR_CACHE_MIB";
 
 /// A host with room for the plugins of these sources, which reaches the world through this transport.
 pub fn host(transport: Arc<dyn Transport>, sources: &Sources) -> Result<Host> {
+    telling(Lines::News, transport, sources)
+}
+
+/// The same, of which it is to be said how loud its plugins are.
+pub fn telling(lines: Lines, transport: Arc<dyn Transport>, sources: &Sources) -> Result<Host> {
     let (limits, pool, cache) = (sources.limits(), sources.pool(), cache(&sources.host)?);
-    Host::new(HostOptions { limits, pool, cache, ..HostOptions::new(transport) }).into_diagnostic()
+    Host::new(HostOptions { limits, pool, cache, lines, ..HostOptions::new(transport) }).into_diagnostic()
 }
 
 /// The cache of this user. A folder that cannot be trusted is said once, and done without.

@@ -67,6 +67,26 @@ fn a_diagnosis_can_be_looked_up_proved_and_made_again() {
 }
 
 #[test]
+fn what_a_plugin_said_when_it_fell_is_not_said_again_when_the_same_comes_of_it() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (bundle, database, config) = (path("incident"), path("audit.sqlite"), path("lagdoctor.toml"));
+    text(&["simulate", "slow-consumer", "--seed", "1", "--out", &bundle]);
+    let plugin = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins/misbehaving-scorer.wasm");
+    let section = format!("[[plugin]]\nfile = '{}'\nconfig = {{ mode = \"trap\" }}\n", plugin.display());
+    fs::write(&config, section).unwrap();
+    let words = "this is what I was told to do";
+    let (code, _, said) = text(&["diagnose", "--bundle", &bundle, "-c", &config, "--audit", &database]);
+    assert!(code < 2 && said.contains(words), "{said}");
+
+    let (code, page, said) = text(&["audit", "verify", "--file", &database]);
+    assert_eq!((code, said.as_str()), (0, ""), "{page}");
+    assert!(page.contains("replay 1 of 1 diagnosis the same, byte for byte"), "{page}");
+    let (_, _, said) = text(&["audit", "verify", "--file", &database, "-vv"]);
+    assert!(said.contains(words), "whoever wants to hear all hears it: {said}");
+}
+
+#[test]
 fn an_audit_that_cannot_be_written_costs_a_remark_and_no_diagnosis() {
     let folder = TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();

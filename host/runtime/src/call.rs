@@ -411,7 +411,8 @@ impl Bound {
             inner.common.clone(),
             &inner.limits,
         );
-        let state = State::new(&inner.name, &inner.limits, now, Some(session)).sharing(inner.log_rate.clone());
+        let state = State::new(&inner.name, &inner.limits, now, Some(session));
+        let state = state.sharing(inner.log_rate.clone()).telling(shared.lines);
         let mut call = Call::open(shared, &inner.name, &inner.limits, state, job.to_owned()).await?;
         watch.begin();
         call.watch = Some(watch);

@@ -30,12 +30,24 @@ pub struct HostOptions {
     pub pool: Pool,
     /// Where compiled plugins are kept; `None` for nowhere.
     pub cache: Option<Cache>,
+    /// Whether what plugins say in their log is news.
+    pub lines: Lines,
+}
+
+/// How loud the log lines of plugins are, panic messages among them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lines {
+    /// As loud as the plugin says.
+    #[default]
+    News,
+    /// For whoever wants to hear all: calls are made once more, and what had to be heard was heard the first time.
+    Repeated,
 }
 
 impl HostOptions {
     /// The default limits and pool, this transport, and no cache.
     pub fn new(transport: Arc<dyn Transport>) -> Self {
-        Self { transport, limits: Limits::default(), pool: Pool::default(), cache: None }
+        Self { transport, limits: Limits::default(), pool: Pool::default(), cache: None, lines: Lines::News }
     }
 }
 
@@ -60,6 +72,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) pool: Pool,
     pub(crate) cache: Option<Cache>,
+    pub(crate) lines: Lines,
     pub(crate) slots: Arc<Semaphore>,
     /// Plugins that are still in use: compiling takes as long as thousands of calls.
     pub(crate) loaded: Mutex<BTreeMap<Key, Weak<Parts>>>,
@@ -74,7 +87,7 @@ impl Host {
     /// # Errors
     /// When there is not enough address space for the pool, or no thread for the ticker.
     pub fn new(options: HostOptions) -> Result<Self, HostError> {
-        let HostOptions { transport, limits, pool, cache } = options;
+        let HostOptions { transport, limits, pool, cache, lines } = options;
         let pool = pool.with_room_for(&limits);
         let refused = |error: wasmtime::Error| HostError::Engine {
             slots: pool.concurrent_calls,
@@ -97,6 +110,7 @@ impl Host {
             limits,
             pool,
             cache,
+            lines,
             slots,
             loaded,
             loading,

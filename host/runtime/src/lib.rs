@@ -44,7 +44,7 @@ pub use egress::{
     Reach, Resolver, Scrubber, Secret, Secrets, SystemResolver, TlsError, TlsTarget, Transport, TransportError,
     canonical,
 };
-pub use engine::{Host, HostOptions};
+pub use engine::{Host, HostOptions, Lines};
 pub use error::{BindError, CallError, ConfigProblem, ErrorCode, FailureKind, HostError, LoadError};
 pub use grants::{GrantKind, GrantRule, Grants, IdleGrant, InvalidGrant};
 pub use guard::{Failure, Standing, Tally};

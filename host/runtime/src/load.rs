@@ -90,7 +90,7 @@ impl Host {
     async fn describe(&self, source: &str, world: World, prepared: &Prepared) -> Result<Claim, LoadError> {
         let limits = &self.shared.limits;
         let failed = |error| LoadError::Describe { source_name: source.to_owned(), error };
-        let state = State::new(source, limits, Timestamp::EPOCH, None);
+        let state = State::new(source, limits, Timestamp::EPOCH, None).telling(self.shared.lines);
         let call = Call::open(&self.shared, source, limits, state, "describing itself".to_owned()).await;
         let mut call = call.map_err(failed)?;
         let mut has_begun = false;

@@ -7,6 +7,7 @@ use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
 use crate::bindings::{clock, http, log, types};
 use crate::egress::policy::{Ask, Auth, Session};
+use crate::engine::Lines;
 use crate::limits::{Limits, TICK};
 use crate::rate::LogRate;
 use crate::text::clean;
@@ -40,7 +41,13 @@ impl State {
         Self {
             limiter: Limiter::new(limits),
             plugin: plugin.to_owned(),
-            log: LogBook { lines_left: limits.log_lines, bytes_left: limits.log_bytes, rate: None, dropped: 0 },
+            log: LogBook {
+                lines_left: limits.log_lines,
+                bytes_left: limits.log_bytes,
+                rate: None,
+                dropped: 0,
+                lines: Lines::News,
+            },
             now,
             session,
             // One tick on top, because the first one may come at once.
@@ -54,6 +61,12 @@ impl State {
     /// The same, whose log lines count together with those of other calls.
     pub(crate) fn sharing(mut self, rate: Arc<LogRate>) -> Self {
         self.log.rate = Some(rate);
+        self
+    }
+
+    /// The same, whose log lines go there.
+    pub(crate) fn telling(mut self, lines: Lines) -> Self {
+        self.log.lines = lines;
         self
     }
 
@@ -203,6 +216,7 @@ struct LogBook {
     /// Shared by all calls of the plugin; missing while it describes itself.
     rate: Option<Arc<LogRate>>,
     dropped: usize,
+    lines: Lines,
 }
 
 impl LogBook {
@@ -230,6 +244,9 @@ impl log::Host for State {
             let line = self.redact(&line);
             let plugin = &self.plugin;
             match severity {
+                _ if self.log.lines == Lines::Repeated => {
+                    tracing::debug!(target: "lagdoctor::plugin", plugin, "{line}");
+                }
                 17.. => tracing::error!(target: "lagdoctor::plugin", plugin, "{line}"),
                 13..=16 => tracing::warn!(target: "lagdoctor::plugin", plugin, "{line}"),
                 9..=12 => tracing::info!(target: "lagdoctor::plugin", plugin, "{line}"),
@@ -315,12 +332,12 @@ mod tests {
 
     #[test]
     fn log_lines_are_limited_in_number_and_in_size() {
-        let mut log = LogBook { lines_left: 3, bytes_left: 9, rate: None, dropped: 0 };
+        let mut log = LogBook { lines_left: 3, bytes_left: 9, rate: None, dropped: 0, lines: Lines::News };
         assert_eq!(log.admit("one\u{1b}[0m").as_deref(), Some("one[0m"));
         assert_eq!(log.admit("two").as_deref(), Some(""));
         assert_eq!(log.admit("three"), None);
         assert_eq!(log.dropped, 1);
-        let mut log = LogBook { lines_left: 1, bytes_left: 100, rate: None, dropped: 0 };
+        let mut log = LogBook { lines_left: 1, bytes_left: 100, rate: None, dropped: 0, lines: Lines::News };
         assert_eq!(log.admit("").as_deref(), Some(""));
         assert_eq!(log.admit("x"), None);
     }
@@ -328,7 +345,8 @@ mod tests {
     #[test]
     fn calls_of_one_plugin_share_what_it_may_log_in_a_minute() {
         let rate = Arc::new(LogRate::new(3));
-        let call = || LogBook { lines_left: 2, bytes_left: 100, rate: Some(rate.clone()), dropped: 0 };
+        let call =
+            || LogBook { lines_left: 2, bytes_left: 100, rate: Some(rate.clone()), dropped: 0, lines: Lines::News };
         let said = |mut log: LogBook| (0..5).filter(|_| log.admit("x").is_some()).count();
         assert_eq!([said(call()), said(call()), said(call())], [2, 1, 0]);
     }

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use lagdoctor_runtime::Lines;
 use lagdoctor_service::audit::{Against, Audit, Book, Kept, Nowhere, Replayed, Replayer, Verified};
-use miette::{IntoDiagnostic, Result};
+use miette::{IntoDiagnostic, Report, Result};
 use serde_json::json;
 
 use crate::args::{AuditFormat, VerifyArgs};
-use crate::host::host;
+use crate::host::telling;
 use crate::output::{self, Output, counted};
 use crate::{recorder, session};
 
@@ -50,12 +51,18 @@ async fn replayed(book: &Book, args: &VerifyArgs, output: &Output) -> Result<Vec
     // to be had, there is the usual room.
     let config = args.place.config.as_deref().map(session::config).transpose()?;
     let sources = config.and_then(|config| session::configured(&config).ok()).unwrap_or_default();
-    let host = host(Arc::new(Nowhere), &sources)?;
-    let mut replayer = Replayer::new(host, recorder::this_build());
+    // What a plugin said then was heard then. It is news only where something else comes of it.
+    let replayer =
+        |lines| Ok::<_, Report>(Replayer::new(telling(lines, Arc::new(Nowhere), &sources)?, recorder::this_build()));
+    let mut quiet = replayer(Lines::Repeated)?;
     let bar = output.progress(records.len() as u64, "replaying");
     let mut replays = vec![];
     for kept in &records {
-        replays.push((kept.sequence, replayer.replay(book, kept).await.into_diagnostic()?));
+        let mut replay = quiet.replay(book, kept).await.into_diagnostic()?;
+        if matches!(replay, Replayed::Differs { .. }) {
+            replay = replayer(Lines::News)?.replay(book, kept).await.into_diagnostic()?;
+        }
+        replays.push((kept.sequence, replay));
         bar.inc(1);
     }
     bar.finish_and_clear();
