@@ -126,3 +126,84 @@ fn an_author_who_goes_wrong_is_told_the_way() {
     bench.write("src/lib.rs", "//! No plugin.\n");
     bench.must_fail("lagdoctor plugin build", 2, "export_scorer!");
 }
+
+/// A scorer that falls at each call, and listens to a signal that nobody gives.
+const FALLS: &str = r#"//! A scorer that falls.
+use lagdoctor_sdk::{Error, Finding, Manifest, NoConfig, Plugin, Scorer, View};
+
+/// The scorer.
+pub struct Falls;
+
+impl Plugin for Falls {
+    type Config = NoConfig;
+
+    fn manifest() -> Manifest {
+        Manifest::new("stock-levels", "0.1.0", "Falls.").reads(&["jvm.gc.overhead", "jvm.gc.overhaed"])
+    }
+
+    fn new(_config: NoConfig) -> Result<Self, Error> {
+        Ok(Self)
+    }
+}
+
+impl Scorer for Falls {
+    fn score(&self, _view: &View<'_>) -> Result<Vec<Finding>, Error> {
+        panic!("it always falls")
+    }
+}
+
+lagdoctor_sdk::export_scorer!(Falls);
+"#;
+
+#[test]
+fn a_scorer_that_always_falls_is_named_by_whatever_tries_it() {
+    let home = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(home.path());
+    bench.must("lagdoctor plugin new scorer stock-levels");
+    bench.enter("stock-levels");
+    bench.write("src/lib.rs", FALLS);
+    bench.must("lagdoctor plugin build");
+    let meant = "not known here: jvm.gc.overhaed (did you mean jvm.gc.overhead?)";
+    assert!(bench.must("lagdoctor plugin inspect stock-levels.wasm").contains(meant));
+    let (code, checked) = bench.run("lagdoctor plugin check");
+    assert_eq!(code, Some(1), "{checked}");
+    for line in [meant, "determinism  a simulated hour", "cannot be judged, because each of the three calls failed"] {
+        assert!(checked.contains(line), "no `{line}` in\n{checked}");
+    }
+    assert!(!checked.contains("is newer than"), "{checked}");
+
+    // One incident, without the scorer that would find its cause.
+    let grade = "lagdoctor evaluate --scenarios builtin:replication-delay --seeds 1..1 --without scorer-database --plugin stock-levels.wasm";
+    let (code, graded) = bench.run(grade);
+    assert_eq!(code, Some(1), "{graded}");
+    assert!(graded.contains("failed: stock-levels in 1 of 1 runs"), "{graded}");
+    assert!(graded.contains("first: plugin `stock-levels` panicked"), "{graded}");
+    let (code, document) = bench.run(&format!("{grade} --format json 2>/dev/null"));
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(
+        (code, &document["failing"][0]["plugin"], &document["failing"][0]["runs"]),
+        (Some(1), &"stock-levels".into(), &1.into())
+    );
+    // A wrong run can be had again as it was, by the command that is printed.
+    let line = |word: &str| graded.lines().find_map(|line| line.trim().strip_prefix(word)).unwrap_or_default();
+    let again = line("again: ");
+    assert!(again.ends_with(" --plugin stock-levels.wasm --without scorer-database"), "{graded}");
+    let (_, said) = bench.run(&format!("{again} --no-audit --format json"));
+    // Among other words of a report it begins with a small letter and ends without a full stop.
+    let headline = line("said:  ").trim_start_matches(char::is_uppercase).trim_end_matches('.');
+    assert!(!headline.is_empty() && said.contains(headline), "`{headline}` is not said again:\n{said}");
+
+    let said = "cannot read component nofile.wasm: No such file or directory";
+    bench.must_fail("lagdoctor diagnose --no-audit --bundle incident --plugin nofile.wasm", 2, said);
+
+    // What was changed since is not what is tried, and that is said.
+    bench.write("src/lib.rs", &format!("{FALLS}\n"));
+    let words =
+        "src/lib.rs is newer than stock-levels.wasm, so this is what it was before; `lagdoctor plugin build` brings";
+    let (_, checked) = bench.run("lagdoctor plugin check 2>/dev/null");
+    assert!(checked.starts_with(&format!("warn  age          {words}")), "{checked}");
+    for command in ["plugin test", "plugin inspect .", "plugin inspect stock-levels.wasm"] {
+        let (_, said) = bench.run(&format!("lagdoctor {command}"));
+        assert!(said.starts_with(&format!("warn  {words}")), "{command}: {said}");
+    }
+}
