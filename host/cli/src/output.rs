@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lagdoctor_service::report::{self, Style};
@@ -96,6 +97,14 @@ impl Output {
         let _ = writeln!(io::stderr(), "{error:?}");
     }
 
+    /// Steps of unknown length. Nothing is shown before the first.
+    pub fn steps(&self) -> Steps {
+        let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let bar = || ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style);
+        Steps { bar: io::stderr().is_terminal().then(bar) }
+    }
+
     /// A progress bar over `steps`, seen on a terminal only.
     pub fn progress(&self, steps: u64, what: &str) -> ProgressBar {
         let target =
@@ -105,6 +114,36 @@ impl Output {
         let bar = ProgressBar::with_draw_target(Some(steps), target).with_style(style);
         bar.set_message(what.to_owned());
         bar
+    }
+}
+
+/// What is being done now, of something that takes minutes: on a terminal with the time that it has taken so far, else a
+/// line for each step. Ends when it is dropped.
+pub struct Steps {
+    bar: Option<ProgressBar>,
+}
+
+impl Steps {
+    /// From now on it is this.
+    pub fn now(&self, what: &str) {
+        match &self.bar {
+            Some(bar) => {
+                bar.reset_elapsed();
+                bar.set_message(what.to_owned());
+                bar.enable_steady_tick(Duration::from_millis(120));
+            }
+            None => {
+                let _ = writeln!(io::stderr(), "{what} ...");
+            }
+        }
+    }
+}
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
     }
 }
 
@@ -156,10 +195,6 @@ pub fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// The exit code of this number.
-pub fn exit(code: u8) -> ExitCode {
-    ExitCode::from(code)
-}
 /// One word of a command line that people copy into a shell.
 pub fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
@@ -170,6 +205,10 @@ pub fn quoted(word: &str) -> String {
     }
 }
 
+/// The exit code of this number.
+pub fn exit(code: u8) -> ExitCode {
+    ExitCode::from(code)
+}
 
 #[cfg(test)]
 mod tests {

@@ -72,9 +72,6 @@ impl Session {
         Self { loaded: self.loaded.guarded(rules), ..self }
     }
 
-    /// What reads these sources.
-    pub fn reader(&self) -> Reader<'_> {
-        Reader { sources: &self.sources, collectors: self.loaded.collectors.clone() }
     /// Takes scorers away.
     pub fn leave_out(&mut self, names: &[String]) -> Result<()> {
         let scorers = &mut self.loaded.plugins.scorers;
@@ -91,6 +88,9 @@ impl Session {
         Ok(())
     }
 
+    /// What reads these sources.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader { sources: &self.sources, collectors: self.loaded.collectors.clone() }
     }
 
     /// A collector of these sources that keeps as much of the past as a window is long.

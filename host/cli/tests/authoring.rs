@@ -127,6 +127,49 @@ fn an_author_who_goes_wrong_is_told_the_way() {
     bench.must_fail("lagdoctor plugin build", 2, "export_scorer!");
 }
 
+/// Stands in for componentize-py: copies a component that is there already, or says what the real one says of a script with
+/// a fault.
+const TOOL: &str = r#"#!/bin/sh
+case "$*" in
+  *bindings*) mkdir wit_world ;;
+  *) if grep -q broken plugin.py; then
+       printf 'AssertionError:   File "/0/plugin.py", line 3\n    def broken(:\n               ^\nSyntaxError: invalid syntax\n\n' >&2
+       printf 'Stack backtrace:\n   0: <anyhow::Error>::msg\n' >&2
+       exit 1
+     fi
+     for file; do :; done
+     cp "COMPONENT" "$file" ;;
+esac
+"#;
+
+#[test]
+fn a_build_that_takes_minutes_says_what_it_does_and_where_a_script_is_at_fault() {
+    let home = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(home.path());
+    bench.must("lagdoctor plugin new scorer retry-storms --language python");
+    bench.enter("retry-storms");
+    bench.must("mkdir -p .venv/bin");
+    let component = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins/scorer-jvm.wasm");
+    bench.write(".venv/bin/componentize-py", &TOOL.replace("COMPONENT", &component.display().to_string()));
+    bench.must("chmod +x .venv/bin/componentize-py");
+    let steps = [
+        "componentize-py writes wit_world, which is the contract in Python ...",
+        "componentize-py puts plugin.py and a Python interpreter into one component ...",
+        "loading retry-storms.wasm as a host does ...",
+    ];
+    let built = bench.must("lagdoctor plugin build");
+    assert_eq!(covers(&steps, &built), Ok(()), "{built}");
+    // The answer is the answer alone.
+    assert!(bench.must("lagdoctor plugin build 2>/dev/null").starts_with("built "));
+
+    bench.write("plugin.py", "import json\n\ndef broken(:\n");
+    let (code, said) = bench.run("lagdoctor plugin build");
+    let shown = ["… plugin.py:3: SyntaxError: invalid syntax", "…    def broken(:", "…               ^"];
+    assert_eq!((code, covers(&shown, &said)), (Some(2), Ok(())), "{said}");
+    assert!(!said.contains("backtrace"), "{said}");
+    bench.must_fail("lagdoctor plugin build -v", 2, "Stack backtrace:");
+}
+
 /// A scorer that falls at each call, and listens to a signal that nobody gives.
 const FALLS: &str = r#"//! A scorer that falls.
 use lagdoctor_sdk::{Error, Finding, Manifest, NoConfig, Plugin, Scorer, View};

@@ -169,22 +169,3 @@ fn what_each_plugin_of_a_configuration_may_do_is_told_before_it_runs() {
     let text = String::from_utf8(lagdoctor(&["plugin", "list", "-c", file.to_str().unwrap()]).stdout).unwrap();
     assert!(text.contains("\ntheirs\n  limit         memory_mib 7 MiB\n"), "{text}");
 }
-
-/// The host reserves far more address space than memory; where that is limited it takes less, down to what its calls need.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_host_with_little_address_space_runs_plugins_and_one_with_too_little_says_what_to_lower() {
-    let within = |gib: u64| {
-        let limited = format!("ulimit -v {} && exec \"$0\" plugin inspect scorer-jvm", gib << 20);
-        let program = program();
-        let mut shell = Command::new("sh");
-        shell.args(["-c", &limited]).arg(program.get_program());
-        shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let output = shell.output().unwrap();
-        (output.status.success(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
-    };
-    let (done, said, errors) = within(40);
-    assert!(done && said.starts_with("scorer-jvm "), "{said}{errors}");
-    let (done, _, errors) = within(4);
-    assert!(!done && errors.contains("lower `memory_mib` or `concurrent_calls`, or raise"), "{errors}");
-}

@@ -1,17 +1,19 @@
 //! How does an author's project become a component? [`Project::open`] sees what lies in a folder and in which language,
-//! [`Project::build`] runs that language's own tool and puts the component beside the manifest. The tools talk to the
-//! person themselves.
+//! [`Project::build`] runs that language's own tool and puts the component beside the manifest. Cargo talks to the person
+//! itself; what the tools of scripts say is for programs, so it is kept, and the fault of the script looked for in it.
 
+mod fault;
 mod rust;
 mod scripted;
-
 mod sources;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
 
 use lagdoctor_guest_build::{Toolchain, ToolchainError};
 
+pub use fault::Fault;
 use scripted::Script;
 
 /// A folder with a plugin's source.
@@ -37,6 +39,8 @@ pub struct Built {
     pub path: PathBuf,
     /// The component.
     pub bytes: Vec<u8>,
+    /// What the tool of a script said although it went well.
+    pub said: String,
 }
 
 /// A folder holds no plugin, or it cannot be built.
@@ -82,6 +86,16 @@ pub enum BuildError {
         tool: &'static str,
         /// The plugin.
         name: String,
+        /// What it says, where it has not said it to the person itself.
+        said: String,
+    },
+    /// A script with a fault.
+    #[error("{fault}")]
+    Fault {
+        /// What is wrong with it, and where.
+        fault: Fault,
+        /// All that the tool says.
+        said: String,
     },
     /// Cargo succeeded and left no module.
     #[error("cargo built `{0}` and left no WebAssembly module; is `crate-type` of [lib] a list with \"cdylib\" in it?")]
@@ -123,6 +137,7 @@ impl BuildError {
             Self::Tool { .. } => "python3 -m venv .venv && .venv/bin/pip install componentize-py==0.25.1",
             Self::Failed { tool: rust::CARGO, .. } => "`cargo test` builds the same source natively, and sooner",
             Self::Failed { .. } => "run the plugin's own tests first, which say more in less time",
+            Self::Fault { .. } => "the plugin's own tests find such things in less time; -v shows all that was said",
             Self::NoModule(_) => "write crate-type = [\"cdylib\", \"rlib\"] under [lib]",
             Self::Component { .. } => "a plugin has exactly one line such as `lagdoctor_sdk::export_scorer!(Type);`",
             Self::File { .. } => "check the path, the rights and the free space",
@@ -192,24 +207,20 @@ impl Project {
     ///
     /// # Errors
     /// When there is no tool, it fails, or what it makes is no plugin.
-    pub fn build(&self, toolchain: impl FnOnce() -> Result<Toolchain, ToolchainError>) -> Result<Built, BuildError> {
-        let bytes = match &self.source {
-            Source::Rust => rust::build(self, toolchain()?)?,
-            Source::JavaScript(script) => scripted::build_javascript(self, script)?,
-            Source::Python(script) => scripted::build_python(self, script)?,
+    pub fn build(
+        &self,
+        toolchain: impl FnOnce() -> Result<Toolchain, ToolchainError>,
+        now: &dyn Fn(&str),
+    ) -> Result<Built, BuildError> {
+        let (bytes, said) = match &self.source {
+            Source::Rust => (rust::build(self, toolchain()?)?, String::new()),
+            Source::JavaScript(script) => scripted::build_javascript(self, script, now)?,
+            Source::Python(script) => scripted::build_python(self, script, now)?,
         };
         let path = self.component();
         write_whole(&path, &bytes)?;
-        Ok(Built { path, bytes })
+        Ok(Built { path, bytes, said })
     }
-}
-
-/// Runs a tool that talks to the person itself. Its standard output goes where its errors go, because ours is for the
-/// answer.
-fn run(tool: &'static str, name: &str, command: &mut Command) -> Result<(), BuildError> {
-    let status = command.stdin(std::process::Stdio::null()).stdout(io::stderr()).status();
-    let status = status.map_err(|source| BuildError::Run { program: command_name(command), source })?;
-    if status.success() { Ok(()) } else { Err(BuildError::Failed { tool, name: name.to_owned() }) }
 }
 
 fn command_name(command: &Command) -> String {
@@ -239,17 +250,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_folder_that_holds_no_plugin_is_told_what_it_lacks() {
-        assert!(said_of(None).contains("holds no Cargo.toml"));
-        let rust = |text| said_of(Some(("Cargo.toml", text)));
-        assert!(rust("[package").contains("it is no TOML"));
-        assert!(rust("[workspace]").contains("no `name`"));
-        assert!(rust("[package]\nname = \"a\"\n").contains("crate-type"));
-        assert_eq!(rust("[package]\nname = \"my-scorer\"\n[lib]\ncrate-type = [\"cdylib\"]\n"), "my-scorer.wasm");
-        let javascript = |text| said_of(Some(("package.json", text)));
-        assert!(javascript("[").contains("it is no JSON"));
-        assert!(javascript(r#"{"name": "a"}"#).contains("\"lagdoctor\""));
     /// What is newer than the component when only this file was written after it.
     fn newer(manifest: (&str, &str), written: &str) -> Option<String> {
         let folder = tempfile::tempdir().unwrap();
@@ -297,6 +297,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_folder_that_holds_no_plugin_is_told_what_it_lacks() {
+        assert!(said_of(None).contains("holds no Cargo.toml"));
+        let rust = |text| said_of(Some(("Cargo.toml", text)));
+        assert!(rust("[package").contains("it is no TOML"));
+        assert!(rust("[workspace]").contains("no `name`"));
+        assert!(rust("[package]\nname = \"a\"\n").contains("crate-type"));
+        assert_eq!(rust("[package]\nname = \"my-scorer\"\n[lib]\ncrate-type = [\"cdylib\"]\n"), "my-scorer.wasm");
+        let javascript = |text| said_of(Some(("package.json", text)));
+        assert!(javascript("[").contains("it is no JSON"));
+        assert!(javascript(r#"{"name": "a"}"#).contains("\"lagdoctor\""));
         assert!(
             javascript(r#"{"name": "a", "lagdoctor": {"world": "oracle", "source": "a.js"}}"#).contains("`oracle`")
         );

@@ -57,7 +57,7 @@ fn module(project: &Project, cargo: &mut Command) -> Result<Option<PathBuf>, Bui
     if child.wait().map_err(failed)?.success() {
         Ok(module)
     } else {
-        Err(BuildError::Failed { tool: CARGO, name: project.name().to_owned() })
+        Err(BuildError::Failed { tool: CARGO, name: project.name().to_owned(), said: String::new() })
     }
 }
 

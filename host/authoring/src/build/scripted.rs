@@ -2,13 +2,14 @@
 //! interpreter would import beyond the contract is left out, so that the component imports what its world may.
 
 use std::path::{Component, Path, PathBuf};
-use std::process::Command;
-use std::{env, fs};
+use std::process::{Command, Stdio};
+use std::{env, fs, io};
 
 use lagdoctor_runtime::World;
 use serde_json::Value;
 
-use super::{BuildError, Project, Source, run};
+use super::fault::{self, Fault};
+use super::{BuildError, Project, Source, command_name};
 use crate::embedded;
 use crate::new::Name;
 
@@ -63,22 +64,34 @@ fn script(world: Option<&str>, file: Option<&str>) -> Result<Script, String> {
     if is_inside { Ok(Script { world, file }) } else { Err("`source` must be a file inside the project".to_owned()) }
 }
 
+/// What is made by a tool of scripts: the component, and what the tool said.
+type Made = Result<(Vec<u8>, String), BuildError>;
+
 /// Builds a component of JavaScript.
-pub(super) fn build_javascript(project: &Project, script: &Script) -> Result<Vec<u8>, BuildError> {
+pub(super) fn build_javascript(project: &Project, script: &Script, now: &dyn Fn(&str)) -> Made {
     let tool = project.folder().join("node_modules/.bin").join(JAVASCRIPT);
     if !tool.exists() {
         return Err(BuildError::Tool { tool: JAVASCRIPT, language: "JavaScript" });
+    }
+    // componentize-js does not say where a module cannot be read; Node.js does, at once.
+    let mut check = Command::new("node");
+    check.current_dir(project.folder()).arg("--check").arg(project.folder().join(&script.file));
+    if let Ok((false, said)) = heard(&mut check)
+        && let Some(fault) = fault::in_javascript(&said, project.folder())
+    {
+        return Err(BuildError::Fault { fault, said });
     }
     let (contract, made) = prepared(project)?;
     let mut command = Command::new(tool);
     command.current_dir(project.folder()).arg(&script.file).arg("--wit").arg(contract).arg("--out").arg(&made);
     command.args(["--world-name", &script.world.to_string(), "--disable"]).args(WITHOUT);
-    run(JAVASCRIPT, project.name(), &mut command)?;
-    read(made)
+    now(&format!("{JAVASCRIPT} puts {} and a JavaScript engine into one component", script.file.display()));
+    let said = run(JAVASCRIPT, project, &mut command, fault::in_javascript)?;
+    Ok((read(made)?, said))
 }
 
 /// Builds a component of Python, and beside the script what the contract is in Python, for editors and tests.
-pub(super) fn build_python(project: &Project, script: &Script) -> Result<Vec<u8>, BuildError> {
+pub(super) fn build_python(project: &Project, script: &Script, now: &dyn Fn(&str)) -> Made {
     let tool = python_tool(project.folder());
     let tool = tool.ok_or(BuildError::Tool { tool: PYTHON, language: "Python" })?;
     let (contract, made) = prepared(project)?;
@@ -89,11 +102,40 @@ pub(super) fn build_python(project: &Project, script: &Script) -> Result<Vec<u8>
         command
     };
     if !project.folder().join("wit_world").exists() {
-        run(PYTHON, project.name(), command().args(["bindings", "."]))?;
+        now(&format!("{PYTHON} writes wit_world, which is the contract in Python"));
+        run(PYTHON, project, command().args(["bindings", "."]), fault::in_python)?;
     }
     let module = script.file.with_extension("").iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join(".");
-    run(PYTHON, project.name(), command().args(["componentize", &module, "--stub-wasi", "--output"]).arg(&made))?;
-    read(made)
+    let mut command = command();
+    command.args(["componentize", &module, "--stub-wasi", "--output"]).arg(&made);
+    now(&format!("{PYTHON} puts {} and a Python interpreter into one component", script.file.display()));
+    let said = run(PYTHON, project, &mut command, fault::in_python)?;
+    Ok((read(made)?, said))
+}
+
+/// Runs a tool to its end. What it says, or what is wrong with the script according to that.
+fn run(
+    tool: &'static str,
+    project: &Project,
+    command: &mut Command,
+    find: fn(&str, &Path) -> Option<Fault>,
+) -> Result<String, BuildError> {
+    let (is_well, said) =
+        heard(command).map_err(|source| BuildError::Run { program: command_name(command), source })?;
+    if is_well {
+        return Ok(said);
+    }
+    Err(match find(&said, project.folder()) {
+        Some(fault) => BuildError::Fault { fault, said },
+        None => BuildError::Failed { tool, name: project.name().to_owned(), said },
+    })
+}
+
+/// Runs a program to its end: whether it went well, and what it said.
+fn heard(command: &mut Command) -> io::Result<(bool, String)> {
+    let output = command.stdin(Stdio::null()).output()?;
+    let said = [output.stderr, output.stdout].concat();
+    Ok((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
 }
 
 /// The tool of the project's own virtual environment, of the active one, or on the PATH.

@@ -55,12 +55,12 @@ pub async fn run(args: EvaluateArgs, output: &Output) -> Result<ExitCode> {
             let naive = diagnose(&signals, &rival, &options).await;
             scorecard.add(Run {
                 scenario: name.clone(),
+                source: source.clone(),
                 seed,
                 incident: truth.incident,
                 grade: Graded::of(&diagnosis, &truth),
                 said: report::headline(&diagnosis),
                 truth: told(&truth),
-                source: source.clone(),
                 failures: failures(&diagnosis, &names),
                 rival: Graded::of(&naive, &truth),
                 took_ms,

@@ -23,14 +23,31 @@ pub async fn run(args: BuildArgs, output: &Output) -> Result<ExitCode> {
         Compiler::Debian => Choice::Debian,
     };
     let consent = if args.yes { Consent::Given } else { Consent::Ask };
-    let built = tokio::task::spawn_blocking(move || -> Result<Built> {
-        project.build(|| Toolchain::find(choice, consent, &Terminal)).map_err(explained)
+    let steps = Arc::new(output.steps());
+    let told = steps.clone();
+    let built = tokio::task::spawn_blocking(move || {
+        project.build(|| Toolchain::find(choice, consent, &Terminal), &|what| told.now(what))
     });
-    let built = built.await.into_diagnostic()??;
+    let built = match built.await.into_diagnostic()? {
+        Ok(built) => built,
+        Err(error) => {
+            drop(steps);
+            match &error {
+                // Where the fault was found, the way to it is for whoever asks.
+                BuildError::Fault { said, .. } => aside(said),
+                BuildError::Failed { said, .. } if !said.is_empty() => output.note(said.trim_end()),
+                _ => {}
+            }
+            return Err(explained(error));
+        }
+    };
     let path = built.path.display().to_string();
     // What `describe` gets wrong is seen here first.
-    let loaded =
-        host(Arc::new(Network::new()), &Sources::default())?.load(&path, &built.bytes).await.into_diagnostic()?;
+    steps.now(&format!("loading {} as a host does", built.path.file_name().unwrap_or_default().to_string_lossy()));
+    let loaded = host(Arc::new(Network::new()), &Sources::default())?.load(&path, &built.bytes).await;
+    drop(steps);
+    aside(&built.said);
+    let loaded = loaded.into_diagnostic()?;
     output.say(&page(&loaded, &built));
     Ok(output::exit(output::FINE))
 }
@@ -53,6 +70,13 @@ fn page(plugin: &Plugin, built: &Built) -> String {
         or_none(plugin.imports().to_vec()),
         or_none(asks),
     )
+}
+
+/// What a tool says of itself, for whoever asks for more with `-v`.
+fn aside(said: &str) {
+    for line in said.lines() {
+        tracing::info!("{line}");
+    }
 }
 
 pub(super) fn explained(error: BuildError) -> miette::Report {
