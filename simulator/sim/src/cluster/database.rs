@@ -32,6 +32,8 @@ pub(crate) struct Database {
     /// End of its own log, in bytes since ever.
     pub(crate) log_end: f64,
     pub(crate) replica: Option<Replica>,
+    /// How much longer anything takes on its host.
+    pub(crate) pressed: f64,
     background: Stream,
     ids: Stream,
     burst: BurstFilter,
@@ -104,6 +106,7 @@ impl Database {
                 delay: Micros::ZERO,
                 hiccups: streams.stream(name, "apply"),
             }),
+            pressed: 1.0,
             background: streams.stream(name, "background"),
             ids: streams.stream(name, "ids"),
             burst: BurstFilter::default(),
@@ -112,7 +115,7 @@ impl Database {
 
     /// How much longer a statement takes because others run.
     fn slowdown(&self) -> f64 {
-        (self.running / self.cores).max(1.0)
+        (self.running / self.cores).max(1.0) * self.pressed
     }
 
     /// How long this statement executes when it begins now.

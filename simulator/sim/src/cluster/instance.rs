@@ -29,6 +29,8 @@ pub(crate) struct Instance {
     pub(crate) topic: usize,
     pub(crate) host: Option<usize>,
     pub(crate) plan: Arc<Plan>,
+    /// How much longer anything takes on its host.
+    pub(crate) pressed: f64,
     pub(crate) pools: Vec<Pool>,
     pub(crate) jvm: Jvm,
     pub(crate) meters: Meters,
@@ -36,6 +38,8 @@ pub(crate) struct Instance {
     pub(super) next_id: u64,
     /// Threads that work.
     pub(crate) active: u32,
+    /// Threads that wait for something that never comes.
+    pub(crate) stuck: u32,
     pub(super) on_cpu: u32,
     pub(crate) batch: Option<Batch>,
     /// Assigned partitions: the next record to fetch, and the one after the last that is done.
@@ -54,6 +58,8 @@ pub(crate) struct Instance {
     pub(super) stream: Stream,
     pub(super) ids: Stream,
     pub(super) burst: BurstFilter,
+    /// Part of a line that is still to be written.
+    pub(super) said: f64,
 }
 
 /// How far an instance is in one partition.
@@ -113,6 +119,11 @@ impl Meters {
     }
 }
 
+/// How many threads do nothing any more; one is always left, since whoever stands still altogether is another fault.
+fn stuck(share: f64, threads: u32) -> u32 {
+    (libm::round(share * f64::from(threads)) as u32).min(threads.saturating_sub(1))
+}
+
 const HOUSEKEEPING: Micros = Micros::seconds(30);
 /// What a process allocates without any work, per second.
 const IDLE_ALLOCATION: f64 = 1.5e6;
@@ -146,12 +157,14 @@ impl Instance {
             group,
             topic,
             host,
+            pressed: 1.0,
             pools: plan.pools.clone(),
             jvm,
             meters: Meters { http, ..Meters::default() },
             flights: vec![],
             next_id: 0,
             active: 0,
+            stuck: 0,
             on_cpu: 0,
             batch: None,
             positions: BTreeMap::new(),
@@ -166,6 +179,7 @@ impl Instance {
             stream: streams.stream(&name, "service times"),
             ids: streams.stream(&name, "ids"),
             burst: BurstFilter::default(),
+            said: 0.0,
             plan,
             name,
         }
@@ -200,6 +214,8 @@ impl Instance {
     /// What happens at the end of each step whatever the work.
     pub(crate) fn end_step(&mut self, step: Micros, env: &mut Env<'_>) {
         self.jvm.retain(env.knobs.instances[self.index].retained);
+        self.jvm.survive(env.knobs.instances[self.index].surviving);
+        self.stuck = stuck(env.knobs.instances[self.index].stuck, self.plan.threads);
         if !self.is_paused(self.now) {
             self.meters.cpu_seconds += 0.02 * step.as_seconds();
             self.allocate(IDLE_ALLOCATION * step.as_seconds(), env);

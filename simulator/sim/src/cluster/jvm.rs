@@ -31,6 +31,7 @@ pub(crate) struct Jvm {
     pub(crate) heap: f64,
     live: f64,
     retained: f64,
+    surviving: f64,
     young: f64,
     /// Dead, but old, so that young collections leave it.
     aged: f64,
@@ -53,6 +54,10 @@ const YOUNG_LEAST: f64 = 0.05;
 const YOUNG_MOST: f64 = 0.15;
 /// Share of the young generation that must be free for what survives it.
 const SURVIVORS: f64 = 0.3;
+/// Bytes per second that a young collection copies.
+const COPYING: f64 = 1.2e9;
+/// Share of what is copied that grows old.
+const TENURED: f64 = 0.1;
 /// Old garbage that starts a mixed collection, as a share of the heap.
 const AGED_MOST: f64 = 0.06;
 const LOOK_BACK: Micros = Micros::seconds(300);
@@ -64,6 +69,7 @@ impl Jvm {
             heap,
             live,
             retained: 0.0,
+            surviving: 0.0,
             young,
             aged,
             after_full: 0.0,
@@ -81,6 +87,11 @@ impl Jvm {
     /// What is retained beyond the normal, as a share of what is normally free.
     pub(crate) fn retain(&mut self, share: f64) {
         self.retained = (self.heap - self.live) * share.clamp(0.0, 0.996);
+    }
+
+    /// Which share of new memory outlives a young collection, besides the little that always does.
+    pub(crate) fn survive(&mut self, share: f64) {
+        self.surviving = share;
     }
 
     pub(crate) fn used_old(&self) -> f64 {
@@ -108,12 +119,13 @@ impl Jvm {
             true if self.aged > AGED_MOST * self.heap => PauseKind::Mixed,
             true => PauseKind::Young,
         };
+        let copied = self.surviving * self.young;
         let seconds = match kind {
-            PauseKind::Young => (0.004 + self.young / 9e10) * noise,
-            PauseKind::Mixed => (0.018 + self.young / 9e10) * noise,
+            PauseKind::Young => (0.004 + self.young / 9e10 + copied / COPYING) * noise,
+            PauseKind::Mixed => (0.018 + self.young / 9e10 + copied / COPYING) * noise,
             PauseKind::Full => (0.25 + (self.live + self.retained) / COMPACTION) * noise,
         };
-        let promoted = if kind == PauseKind::Full { 0.0 } else { 0.006 * self.young };
+        let promoted = if kind == PauseKind::Full { 0.0 } else { 0.006 * self.young + TENURED * copied };
         self.promoted += promoted;
         self.aged = if kind == PauseKind::Young { self.aged + promoted } else { 0.0 };
         self.young = 0.0;

@@ -118,7 +118,12 @@ impl Cluster {
     }
 
     fn numbers(&self) -> Numbers {
-        Numbers { producers: self.producers.len(), instances: self.instances.len(), databases: self.databases.len() }
+        Numbers {
+            producers: self.producers.len(),
+            instances: self.instances.len(),
+            databases: self.databases.len(),
+            hosts: self.hosts.len(),
+        }
     }
 
     /// Begins a step: records arrive from now on.
@@ -196,16 +201,24 @@ impl Cluster {
 
     fn load_hosts(&mut self) {
         let used = &mut self.hosts_use;
+        let mut asked = vec![0.0; used.len()];
         for (instance, spent) in self.instances.iter().zip(&mut self.spent) {
             let seconds = instance.meters.cpu_seconds - *spent;
             *spent = instance.meters.cpu_seconds;
             instance.host.into_iter().for_each(|host| used[host] += seconds);
         }
         for (database, host) in self.databases.iter().zip(&self.database_hosts) {
-            host.iter().for_each(|host| used[*host] += database.cpu() * STEP.as_seconds());
+            host.iter().for_each(|host| asked[*host] += database.cpu() * STEP.as_seconds());
         }
-        for (host, used) in self.hosts.iter_mut().zip(used) {
-            host.end_step(STEP, *used);
+        for (place, host) in self.hosts.iter_mut().enumerate() {
+            host.end_step(STEP, used[place], asked[place], &self.knobs.hosts[place]);
+        }
+        let pressed = |host: Option<usize>| host.map_or(1.0, |host| self.hosts[host].pressed);
+        for instance in &mut self.instances {
+            instance.pressed = pressed(instance.host);
+        }
+        for (database, host) in self.databases.iter_mut().zip(&self.database_hosts) {
+            database.pressed = pressed(*host);
         }
     }
 

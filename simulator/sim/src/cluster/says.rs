@@ -106,6 +106,12 @@ pub(crate) fn odd(ids: &mut Stream) -> (&'static str, String) {
     ("c.s.fulfilment.Housekeeping", format!("{thing} {done} against {other} #{}", ids.below(900)))
 }
 
+/// A line that somebody who looks for an error switches on, and forgets.
+pub(crate) fn trace(ids: &mut Stream) -> (&'static str, String) {
+    let text = format!("Processing entity OrderLine#{} attribute {} -> {}", order(ids), ids.below(40), ids.below(900));
+    ("o.h.e.internal.AbstractSaveEventListener", text)
+}
+
 /// A warning that is normal in any system.
 pub(crate) fn harmless_warning(ids: &mut Stream) -> (&'static str, String) {
     match ids.below(3) {

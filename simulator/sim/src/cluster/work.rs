@@ -5,7 +5,7 @@ use super::Env;
 use super::flight::{Away, Flight, State};
 use super::instance::Instance;
 use super::knobs::MOST_STATEMENTS;
-use super::line::Level;
+use super::line::{Level, Line, Source};
 use super::plan::{Step, Visit};
 use super::says;
 use crate::units::Micros;
@@ -17,11 +17,32 @@ const WAIT_BACKOFF: Micros = Micros::SECOND;
 /// Network and driver, per statement.
 const ROUND_TRIP: f64 = 0.0004;
 
+/// Seconds that an appender takes for one line, to the disk and back.
+const LINE: f64 = 40e-6;
+/// Lines a second of one instance that a shipper takes along; the rest it drops.
+const SHIPPED: f64 = 30.0;
+
 impl Instance {
+    /// Counts the lines of a program that says too much, and writes those that a shipper takes.
+    fn chatter(&mut self, lines: f64, env: &mut Env<'_>) {
+        if lines <= 0.0 {
+            return;
+        }
+        self.said += lines;
+        let whole = libm::floor(self.said);
+        self.said -= whole;
+        self.meters.lines[Level::Debug as usize] += whole as u64;
+        if self.burst.passes("chatter", self.now, Micros::of_seconds(1.0 / SHIPPED)) {
+            let (at, source) = (self.now, Source::Instance(self.index));
+            let (logger, message) = says::trace(&mut self.ids);
+            env.lines.push(Line { at, source, level: Level::Debug, logger, message });
+        }
+    }
+
     /// Gives free threads the records that wait for one.
     pub(super) fn start_work(&mut self, env: &mut Env<'_>) {
         while let Some(batch) = &mut self.batch {
-            let count = (self.plan.threads - self.active).min(batch.queued);
+            let count = (self.plan.threads - self.stuck).saturating_sub(self.active).min(batch.queued);
             if count == 0 {
                 return;
             }
@@ -61,11 +82,15 @@ impl Instance {
             }
             Step::Cpu(share) => {
                 let count = f64::from(flight.count);
-                self.allocate(count * plan.per_record * share, env);
-                let work = plan.cpu * share * knobs.cpu * self.stream.factor(0.15);
+                self.allocate(count * plan.per_record * share * knobs.allocation, env);
+                self.chatter(count * share * knobs.chatter, env);
+                let lines = share * knobs.chatter * LINE;
+                let work = plan.cpu * share * knobs.cpu * self.stream.factor(0.15) + lines;
                 self.on_cpu += flight.count;
                 self.meters.cpu_seconds += work * count;
-                let crowd = (f64::from(self.on_cpu) / plan.cores).max(1.0);
+                // Threads that write lines stand in line for the appender, which writes one at a time.
+                let crowd = (f64::from(self.on_cpu) / plan.cores).max(1.0) * self.pressed;
+                let work = work + lines * f64::from(self.on_cpu.saturating_sub(1));
                 flight.state = State::Cpu { due: self.now.max(self.paused.1) + Micros::of_seconds(work * crowd) };
                 self.flights.push(flight);
             }

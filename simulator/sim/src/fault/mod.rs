@@ -71,7 +71,7 @@ pub(crate) struct Drawn {
     pub(crate) target: String,
     pub(crate) severity: f64,
     pub(crate) at: Micros,
-    ramp: Micros,
+    pub(crate) ramp: Micros,
     pub(crate) end: Micros,
     shape: Shape,
     numbers: BTreeMap<String, f64>,

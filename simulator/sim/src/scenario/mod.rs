@@ -112,16 +112,8 @@ fn no_time() -> Number {
     Number::Fixed(0.0)
 }
 
-/// Scenarios and the topologies that they use, as built into the program.
-const BUILTIN: [(&str, &str); 6] = [
-    ("producer-burst", include_str!("../../../scenarios/producer-burst.toml")),
-    ("slow-consumer", include_str!("../../../scenarios/slow-consumer.toml")),
-    ("gc-pauses", include_str!("../../../scenarios/gc-pauses.toml")),
-    ("db-timeouts", include_str!("../../../scenarios/db-timeouts.toml")),
-    ("replication-delay", include_str!("../../../scenarios/replication-delay.toml")),
-    ("quiet", include_str!("../../../scenarios/quiet.toml")),
-];
-const USED: [(&str, &str); 1] = [("topo/orders.toml", include_str!("../../../scenarios/topo/orders.toml"))];
+// `BUILTIN` and `USED`: scenarios and the topologies that they use, by name, as built into the program.
+include!(concat!(env!("OUT_DIR"), "/scenarios.rs"));
 
 /// Names of the scenarios that are built in.
 pub fn builtin_names() -> impl Iterator<Item = &'static str> {
@@ -151,7 +143,7 @@ impl Scenario {
 
     /// The text of a topology or scenario that is built in, so that scenarios of others can use it.
     pub fn builtin_use(name: &str) -> Option<String> {
-        USED.iter().chain(&BUILTIN).find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned())
+        USED.iter().chain(BUILTIN).find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned())
     }
 
     fn read(file: &str, text: &str, resolve: &dyn Fn(&str) -> Option<String>) -> Result<Self, ScenarioError> {

@@ -27,7 +27,7 @@ fn growth(series: &Metric, run: &Simulation, from_min: i64, to_min: i64) -> f64 
 
 #[test]
 fn lag_is_the_log_end_less_the_committed_offset() {
-    for (kind, target, params) in FAULTS {
+    for (kind, target, params) in FAULTS.iter().copied() {
         let run = seen(kind, target, params, 5);
         let mut whole: BTreeMap<i64, f64> = BTreeMap::new();
         for lag in run.telemetry().named("kafka_consumergroup_lag") {
@@ -47,7 +47,7 @@ fn lag_is_the_log_end_less_the_committed_offset() {
 
 #[test]
 fn what_is_sent_and_what_the_log_grows_by_are_the_same() {
-    for (kind, target, params) in FAULTS {
+    for (kind, target, params) in FAULTS.iter().copied() {
         let run = seen(kind, target, params, 6);
         let sent = growth(one(&run, "kafka_producer_record_send_total", &[]), &run, 1, 6);
         let ends = run.telemetry().named("kafka_topic_partition_current_offset");
@@ -58,7 +58,7 @@ fn what_is_sent_and_what_the_log_grows_by_are_the_same() {
 
 #[test]
 fn a_pool_lends_what_it_does_not_keep_and_nobody_waits_beside_a_free_connection() {
-    for (kind, target, params) in FAULTS {
+    for (kind, target, params) in FAULTS.iter().copied() {
         let run = seen(kind, target, params, 5);
         for active in run.telemetry().named("hikaricp_connections_active") {
             let labels = [("pod", active.labels["pod"].as_str()), ("pool", active.labels["pool"].as_str())];

@@ -27,11 +27,16 @@ fn fault(kind: &str, target: &str, severity: f64, params: &str) -> String {
 }
 
 /// Every kind of fault, with a target and parameters.
-const FAULTS: [(&str, &str, &str); 7] = [
+const FAULTS: &[(&str, &str, &str)] = &[
     ("load.burst", "checkout-api", ""),
     ("consumer.slow-code", "fulfilment", "how = \"cpu\""),
     ("consumer.slow-code", "fulfilment-1", "how = \"wait\""),
     ("jvm.gc-full", "fulfilment-2", ""),
+    ("jvm.heap-leak", "fulfilment-2", ""),
+    ("threads.exhausted", "fulfilment", ""),
+    ("host.cpu", "worker-1", "how = \"neighbour\""),
+    ("host.cpu", "worker-1", "how = \"steal\""),
+    ("logs.flood", "fulfilment", ""),
     ("db.slow-statement", "orders-db", "statement = 1"),
     ("db.replication-lag", "orders-db-replica", "face = \"stopped\""),
     ("db.replication-lag", "orders-db-replica", "face = \"slow\""),

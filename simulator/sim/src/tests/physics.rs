@@ -3,6 +3,7 @@
 use super::{FAULTS, fault, run, scenario, seconds};
 use crate::cluster::line::Level;
 use crate::telemetry::MetricKind;
+use crate::units::Micros;
 use crate::{Scenario, Simulation, builtin_names};
 
 /// Steps through a run and looks at it twice a second, at odd moments.
@@ -16,7 +17,7 @@ fn at_every_moment(scenario: &Scenario, seed: u64, mut look: impl FnMut(&Simulat
 
 #[test]
 fn no_record_is_lost_or_made() {
-    for (kind, target, params) in FAULTS {
+    for (kind, target, params) in FAULTS.iter().copied() {
         let scenario = scenario(5, &fault(kind, target, 0.8, params));
         let first: u64 = {
             let run = Simulation::new(&scenario, 5);
@@ -55,7 +56,7 @@ fn no_record_is_lost_or_made() {
 
 #[test]
 fn threads_and_connections_are_never_more_than_there_are() {
-    for (kind, target, params) in FAULTS {
+    for (kind, target, params) in FAULTS.iter().copied() {
         let scenario = scenario(5, &fault(kind, target, 0.9, params));
         let mut most_waiting = 0;
         at_every_moment(&scenario, 2, |run| {
@@ -103,14 +104,16 @@ fn a_latency_still_looks_healthy_while_the_lag_already_grows() {
 
 #[test]
 fn a_worse_fault_hurts_more() {
-    for (kind, target, params) in FAULTS {
+    for (kind, target, params) in FAULTS.iter().copied() {
         let backlog = |severity| {
             let scenario = scenario(6, &fault(kind, target, severity, params));
             (1..=3).map(|seed| run(&scenario, seed).backlog("fulfilment").unwrap() as f64).sum::<f64>() / 3.0
         };
         let severities = [0.05, 0.4, 0.65, 0.9].map(backlog);
-        // A stopped apply thread is no less stopped at a lower severity.
-        assert!(severities.windows(2).all(|pair| pair[0] <= pair[1] * 1.03), "{kind} {params}: {severities:?}");
+        // A stopped apply thread is no less stopped at a lower severity, and by how much a healthy group is behind wanders
+        // by some tens of records.
+        let worsens = |pair: &[f64]| pair[0] <= pair[1] * 1.03 + 50.0;
+        assert!(severities.windows(2).all(worsens), "{kind} {params}: {severities:?}");
         assert!(severities[3] > 2000.0, "{kind} {params}: {severities:?}");
     }
 }
@@ -125,8 +128,11 @@ fn every_scenario_with_a_fault_has_an_impact_and_the_quiet_one_has_none() {
             assert_eq!(truth.incident, pair.impact.is_some(), "{name} {seed}");
             if let (Some(onset), Some(impact)) = (truth.onset_ms, truth.impact_ms) {
                 let (start, end) = (pair.run.start().as_millis(), pair.run.end().as_millis());
-                assert!(onset - start >= 40 * 60_000 && end - onset >= 10 * 60_000, "{name} {seed}");
-                assert!(impact > onset && impact - onset < 6 * 60_000, "{name} {seed}: {} s", (impact - onset) / 1000);
+                let comes_slowly = pair.run.faults.iter().any(|(drawn, _)| drawn.ramp > Micros::seconds(600));
+                let (quiet_min, hidden_min) = if comes_slowly { (15, 35) } else { (40, 6) };
+                assert!(onset - start >= quiet_min * 60_000 && end - impact >= 5 * 60_000, "{name} {seed}");
+                let hidden = (impact - onset) / 1000;
+                assert!(0 < hidden && hidden < hidden_min * 60, "{name} {seed}: {hidden} s");
                 assert_eq!(truth.path.last().map(String::as_str), Some("group:fulfilment"));
                 assert_eq!(truth.path.first(), Some(&truth.roots[0].node), "{name}");
             }

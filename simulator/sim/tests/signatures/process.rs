@@ -21,3 +21,100 @@ fn full_collections_stop_one_instance_and_all_that_it_measures() {
     assert!(before < 0.35 && after > 0.9, "{before} {after}");
     assert!(seen.says("Pause Full (G1 Compaction Pause)") > 20);
 }
+
+/// The pod of an instance.
+const POD: &str = "fulfilment-1";
+
+fn of_each(seen: &Seen, query: &str) -> Vec<(bool, f64, f64)> {
+    let row = |(labels, points): &(serde_json::Value, Vec<(f64, f64)>)| {
+        let (before, after) = means(points);
+        (labels["pod"] == POD, before, after)
+    };
+    seen.ask(query).iter().map(row).collect()
+}
+
+#[test]
+fn young_collections_come_often_and_are_short_each() {
+    let seen = see("gc-young", 6, "target = \"fulfilment-1\"\nramp = 0\nseverity = 0.8\n");
+    let count = "sum by (pod) (rate(jvm_gc_pause_seconds_count{action=\"end of minor GC\"}[1m]))";
+    for (is_root, before, after) in of_each(&seen, count) {
+        assert!(before < 1.0 && (after > 1.5) == is_root, "{is_root} {before} {after}");
+    }
+    for (is_root, before, after) in of_each(&seen, GC) {
+        assert!(before < 0.05 && (after > 0.08) == is_root, "{is_root} {before} {after}");
+    }
+    let longest = seen.means("jvm_gc_pause_seconds_max{pod=\"fulfilment-1\",action=\"end of minor GC\"}").1;
+    assert!((0.05..0.6).contains(&longest), "{longest} s");
+    assert!(seen.ask("jvm_gc_pause_seconds_count{action=\"end of major GC\"}").is_empty(), "none of them is full");
+    assert!(seen.says("Pause Young (Normal) (G1 Evacuation Pause)") > 100);
+    assert!((0.7..1.4).contains(&seen.factor(STATEMENT)), "the server itself is as always");
+}
+
+#[test]
+fn a_leak_raises_the_floor_under_the_heap_long_before_it_hurts() {
+    let seen = see("heap-leak", 7, "target = \"fulfilment-1\"\nramp = \"8m\"\nseverity = 0.7\n");
+    let floor = seen.one("jvm_memory_usage_after_gc{pod=\"fulfilment-1\"}");
+    let at = |moment: f64| floor.iter().find(|(at, _)| *at >= moment).unwrap().1;
+    let (early, middle, late) = (at(60.0), at(270.0), at(500.0));
+    assert!(
+        at(-30.0) < 0.35 && early + 0.15 < middle && middle + 0.15 < late && late > 0.85,
+        "{early} {middle} {late}"
+    );
+    let overhead = seen.one("rate(jvm_gc_pause_seconds_sum{pod=\"fulfilment-1\",action=\"end of major GC\"}[1m])");
+    assert!(overhead.iter().all(|(at, _)| *at > 360.0), "nothing is full for most of the way");
+    assert!(overhead.last().unwrap().1 > 0.3, "and then it takes everything: {:?}", overhead.last());
+    assert!(seen.onset_of("sum(kafka_consumergroup_lag)") > 300.0, "lag comes late");
+    assert!((0.8..1.2).contains(&seen.factor(INFLOW)));
+}
+
+#[test]
+fn threads_that_wait_for_ever_leave_few_for_records_and_nothing_else_to_do() {
+    let seen = see("stuck-threads", 8, "target = \"fulfilment\"\nramp = 0\nseverity = 0.95\n");
+    assert!(seen.means("avg(executor_active_threads)").1 > 18.5);
+    assert!(seen.means("avg(executor_queued_tasks)").1 > 20.0);
+    assert!(seen.factor(RECORD) < 1.2, "no record takes longer than ever: {}", seen.factor(RECORD));
+    assert!(seen.factor(DONE) < 0.6 && (0.8..1.2).contains(&seen.factor(INFLOW)));
+    assert!(seen.means("max(hikaricp_connections_active{pool=\"orders-db\"})").1 < 3.0);
+    assert_eq!(seen.means(PENDING).1, 0.0);
+    assert!(seen.factor("avg(process_cpu_usage{job=\"fulfilment\"})") < 0.7);
+}
+
+#[test]
+fn a_host_without_processors_slows_all_that_runs_on_it_and_nothing_elsewhere() {
+    for how in ["neighbour", "steal"] {
+        let seen = see(
+            "noisy-host",
+            9,
+            &format!("target = \"worker-1\"\nramp = 0\nseverity = 0.9\nparams = {{ how = \"{how}\" }}\n"),
+        );
+        let mode = |mode: &str, host: &str| {
+            seen.means(&format!("avg(rate(node_cpu_seconds_total{{instance=\"{host}:9100\",mode=\"{mode}\"}}[1m]))"))
+        };
+        match how {
+            "steal" => assert!(mode("steal", "worker-1").0 == 0.0 && mode("steal", "worker-1").1 > 0.8),
+            _ => assert!(mode("idle", "worker-1").0 > 0.5 && mode("idle", "worker-1").1 < 0.02),
+        }
+        assert!(mode("idle", "worker-2").1 > 0.5, "{how}: {:?}", mode("idle", "worker-2"));
+        let took = "sum by (pod) (rate(spring_kafka_listener_seconds_sum[1m])) / sum by (pod) (rate(spring_kafka_listener_seconds_count[1m]))";
+        let slow: Vec<String> = seen
+            .ask(took)
+            .into_iter()
+            .filter(|(_, points)| means(points).1 > 2.0 * means(points).0)
+            .map(|(labels, _)| labels["pod"].as_str().unwrap().to_owned())
+            .collect();
+        // Four instances are spread over three hosts in turn.
+        assert_eq!(slow, ["fulfilment-0", "fulfilment-3"], "{how}");
+        assert!((0.7..1.4).contains(&seen.factor(STATEMENT)), "{how}");
+    }
+}
+
+#[test]
+fn a_flood_of_lines_comes_first_and_slows_the_work_that_writes_them() {
+    let seen = see("debug-logs", 10, "target = \"fulfilment\"\nramp = 0\nseverity = 0.8\n");
+    let lines = "sum(rate(logback_events_total[1m]))";
+    assert!(seen.factor(lines) > 20.0, "{}", seen.factor(lines));
+    assert!(seen.onset_of(lines) <= seen.onset_of(LAG));
+    assert!(seen.factor(RECORD) > 2.0 && seen.factor(DONE) < 0.9, "{} {}", seen.factor(RECORD), seen.factor(DONE));
+    assert!((0.7..1.4).contains(&seen.factor(STATEMENT)) && seen.means(PENDING).1 < 2.0);
+    assert!(seen.says("Processing entity OrderLine") > 500);
+}

@@ -115,7 +115,11 @@ fn write_executor(page: &mut Page<'_>, instance: &Instance) {
     let labels = [("name", "orderWorkers")];
     let queued = instance.batch.as_ref().map_or(0, |batch| batch.queued);
     let done = instance.meters.listener.count + instance.meters.listener_failed.count;
-    page.gauge("executor_active_threads", &labels, f64::from(instance.active));
+    page.gauge(
+        "executor_active_threads",
+        &labels,
+        f64::from((instance.active + instance.stuck).min(instance.plan.threads)),
+    );
     page.gauge("executor_queued_tasks", &labels, f64::from(queued));
     page.gauge("executor_queue_remaining_tasks", &labels, 2_147_483_647.0 - f64::from(queued));
     page.gauge("executor_pool_size_threads", &labels, f64::from(instance.plan.threads));

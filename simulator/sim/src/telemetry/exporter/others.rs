@@ -20,7 +20,7 @@ pub(super) fn write_redis(page: &mut Page<'_>, cluster: &Cluster, place: usize) 
 
 pub(super) fn write_host(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
     let host = &cluster.hosts[place];
-    let used = host.busy / host.cores;
+    let (used, stolen) = (host.busy / host.cores, host.stolen / host.cores);
     let unused = 600.0 + host.idle / host.cores;
     for cpu in 0..(host.cores as u32).clamp(1, 64) {
         let number = cpu.to_string();
@@ -35,6 +35,7 @@ pub(super) fn write_host(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
         mode("system", used * 0.2);
         mode("iowait", 0.004 * unused);
         mode("idle", 0.996 * unused);
+        mode("steal", stolen);
     }
     page.gauge("node_memory_MemTotal_bytes", &[], 34_359_738_368.0);
     page.gauge("node_boot_time_seconds", &[], page.began(8_214_906.0));

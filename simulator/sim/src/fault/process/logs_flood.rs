@@ -1,0 +1,56 @@
+//! Row 24: a logger was left at its finest level, so that each record writes hundreds of lines. Threads stand in line for the
+//! appender, which writes one at a time.
+
+use crate::cluster::Cluster;
+use crate::cluster::knobs::Knobs;
+use crate::fault::{Drawn, Effect, Kind, instances, is_instance, is_node};
+use crate::scenario::Scenario;
+use crate::scenario::node::NodeOf;
+
+pub(in crate::fault) struct LogsFlood;
+
+struct Flood {
+    instances: Vec<usize>,
+    /// Lines of one record.
+    lines: f64,
+}
+
+/// Lines that one record writes at the least and at the greatest severity.
+const LINES: (f64, f64) = (20.0, 500.0);
+
+impl Kind for LogsFlood {
+    fn slug(&self) -> &'static str {
+        "logs.flood"
+    }
+
+    fn happens_to(&self) -> &'static str {
+        "a service, or one of its instances"
+    }
+
+    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
+        is_node(scenario, target, |of| matches!(of, NodeOf::Service(_))) || is_instance(scenario, target)
+    }
+
+    fn params(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
+        let lines = LINES.0 + (LINES.1 - LINES.0) * drawn.severity;
+        Box::new(Flood { instances: instances(cluster, &drawn.target), lines })
+    }
+
+    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
+        let kind = if is_instance(scenario, target) { "instance" } else { "service" };
+        (format!("{kind}:{target}"), "logging", vec![])
+    }
+}
+
+impl Effect for Flood {
+    fn turn(&self, level: f64, knobs: &mut Knobs) {
+        for instance in &self.instances {
+            let knobs = &mut knobs.instances[*instance];
+            knobs.chatter += self.lines * level;
+        }
+    }
+}

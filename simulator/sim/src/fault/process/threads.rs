@@ -1,0 +1,58 @@
+//! Row 21: most of the worker threads wait for something that never comes, so that few are left for the records. All threads
+//! are busy by their count while processors, pools and everything that is called have less to do than ever.
+
+use crate::cluster::Cluster;
+use crate::cluster::knobs::Knobs;
+use crate::fault::{Drawn, Effect, Kind, instances, is_instance, is_node};
+use crate::scenario::Scenario;
+use crate::scenario::node::NodeOf;
+
+pub(in crate::fault) struct ThreadsExhausted;
+
+struct Stuck {
+    instances: Vec<usize>,
+    share: f64,
+}
+
+/// Share of the threads that is gone, at the least and at the greatest severity.
+const SHARE: (f64, f64) = (0.5, 0.96);
+
+impl Kind for ThreadsExhausted {
+    fn slug(&self) -> &'static str {
+        "threads.exhausted"
+    }
+
+    fn happens_to(&self) -> &'static str {
+        "a service, or one of its instances"
+    }
+
+    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
+        is_node(scenario, target, |of| matches!(of, NodeOf::Service(_))) || is_instance(scenario, target)
+    }
+
+    fn params(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
+        let share = SHARE.0 + (SHARE.1 - SHARE.0) * drawn.severity;
+        Box::new(Stuck { instances: instances(cluster, &drawn.target), share })
+    }
+
+    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
+        // All instances of a service are as right as the service, and none of them is more right than another.
+        match is_instance(scenario, target) {
+            true => (format!("instance:{target}"), "threads", vec![format!("jvm:{target}")]),
+            false => (format!("service:{target}"), "threads", vec![format!("instance:{target}-0")]),
+        }
+    }
+}
+
+impl Effect for Stuck {
+    fn turn(&self, level: f64, knobs: &mut Knobs) {
+        for instance in &self.instances {
+            let knobs = &mut knobs.instances[*instance];
+            knobs.stuck += self.share * level;
+        }
+    }
+}
