@@ -242,9 +242,9 @@ pub struct RunArgs {
 
 /// Arguments of `simulate`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("to").required(true).multiple(true).args(["out", "openmetrics", "serve", "list"]))]
+#[command(group = clap::ArgGroup::new("to").required(true).multiple(true).args(["out", "openmetrics", "serve", "list", "lint"]))]
 pub struct SimulateArgs {
-    /// A built-in scenario, or a scenario file.
+    /// A built-in scenario, or a scenario file; with --lint also a folder of them, or `builtin:public` for all.
     #[arg(required_unless_present = "list", conflicts_with = "list")]
     pub scenario: Option<String>,
     /// The draw: times, sizes, victims and noise. The same seed gives the same bytes.
@@ -271,6 +271,10 @@ pub struct SimulateArgs {
     /// List the built-in scenarios.
     #[arg(long)]
     pub list: bool,
+    /// Say what makes a scenario unfit to grade on, over three draws from --seed on: a fault that moves nothing, a label that
+    /// can be read off something else, a truth that names what is not there. Writes nothing.
+    #[arg(long, conflicts_with_all = ["out", "openmetrics", "serve", "list"])]
+    pub lint: bool,
 }
 
 /// Arguments of `evaluate`.

@@ -18,6 +18,7 @@
 mod cluster;
 pub mod endpoints;
 mod fault;
+mod lint;
 mod past;
 mod random;
 mod scenario;
@@ -31,6 +32,7 @@ mod trace;
 mod truth;
 mod units;
 
+pub use lint::{lint, unused_kinds};
 pub use past::Past;
 pub use scenario::{Expect, Scenario, ScenarioError, builtin_names};
 pub use simulation::{Pair, Simulation};

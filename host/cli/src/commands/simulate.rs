@@ -9,7 +9,7 @@ use std::time::Duration;
 use lagdoctor_bundle::{Meta, Truth};
 use lagdoctor_grade::{Stage, look, sources, truth};
 use lagdoctor_model::{Millis, Signals, Timestamp};
-use lagdoctor_sim::{Scenario, Simulation, builtin_names, endpoints};
+use lagdoctor_sim::{Scenario, Simulation, builtin_names, endpoints, lint, unused_kinds};
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
 
 use crate::args::SimulateArgs;
@@ -31,12 +31,57 @@ pub async fn run(args: SimulateArgs, output: &Output) -> Result<ExitCode> {
         output.say(&names.join("\n"));
         return Ok(output::exit(output::FINE));
     }
+    if args.lint {
+        return check(&args, output);
+    }
     let scenario = scenario(args.scenario.as_deref().unwrap_or_default())?;
     if let Some(address) = args.serve {
         return output::until_stopped(live(&scenario, &args, address, output)).await;
     }
     files(&scenario, &args, output).await?;
     Ok(output::exit(output::FINE))
+}
+
+/// Draws with which each scenario is linted.
+const LINTED: u64 = 3;
+
+/// Says of each scenario what makes it unfit, and which kinds of fault none of several is about.
+fn check(args: &SimulateArgs, output: &Output) -> Result<ExitCode> {
+    let named = args.scenario.as_deref().unwrap_or_default();
+    let names: Vec<String> = match named {
+        "builtin:public" => builtin_names().map(str::to_owned).collect(),
+        folder if Path::new(folder).is_dir() => files_of(Path::new(folder))?,
+        one => vec![one.to_owned()],
+    };
+    let scenarios: Vec<Scenario> = names.iter().map(|name| scenario(name)).collect::<Result<_>>()?;
+    let bar = output.progress(scenarios.len() as u64, "linting");
+    let mut unfit = 0;
+    for (name, scenario) in names.iter().zip(&scenarios) {
+        let remarks = lint(scenario, args.seed..args.seed.saturating_add(LINTED));
+        unfit += usize::from(!remarks.is_empty());
+        bar.suspend(|| remarks.iter().for_each(|remark| output.say(&format!("{name}: {remark}"))));
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    if scenarios.len() > 1 {
+        let unused = unused_kinds(&scenarios);
+        if !unused.is_empty() {
+            output.note(&format!("none of them is about {}", unused.join(", ")));
+        }
+    }
+    output.note(&format!("{} linted, {unfit} unfit", counted(scenarios.len(), "scenario")));
+    Ok(output::exit(if unfit == 0 { output::FINE } else { output::FOUND }))
+}
+
+/// The scenario files of a folder, in order of their names.
+fn files_of(folder: &Path) -> Result<Vec<String>> {
+    let mut files = vec![];
+    for entry in std::fs::read_dir(folder).into_diagnostic()? {
+        let path = entry.into_diagnostic()?.path();
+        files.extend((path.extension().is_some_and(|end| end == "toml")).then(|| path.display().to_string()));
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// A built-in scenario, or one of a file.

@@ -3,8 +3,7 @@
 use super::{FAULTS, fault, run, scenario, seconds};
 use crate::cluster::line::Level;
 use crate::telemetry::MetricKind;
-use crate::units::Micros;
-use crate::{Scenario, Simulation, builtin_names};
+use crate::{Scenario, Simulation, builtin_names, lint};
 
 /// Steps through a run and looks at it twice a second, at odd moments.
 fn at_every_moment(scenario: &Scenario, seed: u64, mut look: impl FnMut(&Simulation)) {
@@ -111,33 +110,45 @@ fn a_worse_fault_hurts_more() {
         };
         let severities = [0.05, 0.4, 0.65, 0.9].map(backlog);
         // A stopped apply thread is no less stopped at a lower severity, and by how much a healthy group is behind wanders
-        // by some tens of records.
-        let worsens = |pair: &[f64]| pair[0] <= pair[1] * 1.03 + 50.0;
+        // by a hundred records.
+        let worsens = |pair: &[f64]| pair[0] <= pair[1] * 1.03 + 120.0;
         assert!(severities.windows(2).all(worsens), "{kind} {params}: {severities:?}");
         assert!(severities[3] > 2000.0, "{kind} {params}: {severities:?}");
     }
 }
 
 #[test]
-fn every_scenario_with_a_fault_has_an_impact_and_the_quiet_one_has_none() {
+fn every_scenario_is_fit_to_grade_on() {
     for name in builtin_names() {
         let scenario = Scenario::builtin(name).unwrap();
-        for seed in 1..=3 {
-            let pair = Simulation::pair(&scenario, seed);
-            let truth = pair.truth();
-            assert_eq!(truth.incident, pair.impact.is_some(), "{name} {seed}");
-            if let (Some(onset), Some(impact)) = (truth.onset_ms, truth.impact_ms) {
-                let (start, end) = (pair.run.start().as_millis(), pair.run.end().as_millis());
-                let comes_slowly = pair.run.faults.iter().any(|(drawn, _)| drawn.ramp > Micros::seconds(600));
-                let (quiet_min, hidden_min) = if comes_slowly { (15, 35) } else { (40, 6) };
-                assert!(onset - start >= quiet_min * 60_000 && end - impact >= 5 * 60_000, "{name} {seed}");
-                let hidden = (impact - onset) / 1000;
-                assert!(0 < hidden && hidden < hidden_min * 60, "{name} {seed}: {hidden} s");
-                assert_eq!(truth.path.last().map(String::as_str), Some("group:fulfilment"));
-                assert_eq!(truth.path.first(), Some(&truth.roots[0].node), "{name}");
-            }
-        }
+        assert_eq!(lint(&scenario, 1..=2), Vec::<String>::new(), "{name}");
     }
+}
+
+#[test]
+fn a_fault_leads_from_its_root_to_the_group_that_falls_behind() {
+    for name in ["producer-burst", "slow-consumer", "gc-pauses", "db-timeouts", "replication-delay"] {
+        let pair = Simulation::pair(&Scenario::builtin(name).unwrap(), 1);
+        let truth = pair.truth();
+        assert_eq!(truth.path.last().map(String::as_str), Some("group:fulfilment"), "{name}");
+        assert_eq!(truth.path.first(), Some(&truth.roots[0].node), "{name}");
+        let hidden = (truth.impact_ms.unwrap() - truth.onset_ms.unwrap()) / 1000;
+        assert!((1..360).contains(&hidden), "{name}: {hidden} s");
+    }
+}
+
+#[test]
+fn a_scenario_that_is_unfit_is_told_what_is_wrong_with_it() {
+    let check = |text: &str, told: &str| {
+        let found = lint(&scenario(12, text), 1..=2);
+        assert!(found.iter().any(|remark| remark.contains(told)), "{told}: {found:?}");
+    };
+    check(&fault("load.burst", "checkout-api", 0.01, ""), "the fault moves nothing that [impact] looks at");
+    let burst = fault("load.burst", "checkout-api", 0.9, "");
+    check(&burst, "begins at the same moment in each run");
+    check(&format!("{burst}[truth]\nincident = false\n"), "[truth] says that nobody should be woken");
+    let decoy = "[truth]\nincident = true\ndecoys = [\"producer:checkout-api\", \"database:x\"]\n";
+    check(&format!("{burst}{decoy}"), "the decoy `producer:checkout-api` is a right answer");
 }
 
 #[test]

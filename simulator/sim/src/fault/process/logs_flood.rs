@@ -3,9 +3,8 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, instances, is_instance, is_node};
+use crate::fault::{Drawn, Effect, Kind, instances, is_instance};
 use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
 
 pub(in crate::fault) struct LogsFlood;
 
@@ -24,11 +23,11 @@ impl Kind for LogsFlood {
     }
 
     fn happens_to(&self) -> &'static str {
-        "a service, or one of its instances"
+        "an instance of a service, such as `fulfilment-2`"
     }
 
     fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Service(_))) || is_instance(scenario, target)
+        is_instance(scenario, target)
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -40,9 +39,8 @@ impl Kind for LogsFlood {
         Box::new(Flood { instances: instances(cluster, &drawn.target), lines })
     }
 
-    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        let kind = if is_instance(scenario, target) { "instance" } else { "service" };
-        (format!("{kind}:{target}"), "logging", vec![])
+    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
+        (format!("instance:{target}"), "logging", vec![format!("jvm:{target}")])
     }
 }
 

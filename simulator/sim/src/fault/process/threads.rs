@@ -3,9 +3,8 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, instances, is_instance, is_node};
+use crate::fault::{Drawn, Effect, Kind, instances, is_instance};
 use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
 
 pub(in crate::fault) struct ThreadsExhausted;
 
@@ -23,11 +22,11 @@ impl Kind for ThreadsExhausted {
     }
 
     fn happens_to(&self) -> &'static str {
-        "a service, or one of its instances"
+        "an instance of a service, such as `fulfilment-2`"
     }
 
     fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Service(_))) || is_instance(scenario, target)
+        is_instance(scenario, target)
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -39,12 +38,8 @@ impl Kind for ThreadsExhausted {
         Box::new(Stuck { instances: instances(cluster, &drawn.target), share })
     }
 
-    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        // All instances of a service are as right as the service, and none of them is more right than another.
-        match is_instance(scenario, target) {
-            true => (format!("instance:{target}"), "threads", vec![format!("jvm:{target}")]),
-            false => (format!("service:{target}"), "threads", vec![format!("instance:{target}-0")]),
-        }
+    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
+        (format!("instance:{target}"), "threads", vec![format!("jvm:{target}")])
     }
 }
 
