@@ -318,7 +318,7 @@ pub enum PluginCommand {
     /// what each may do; or those of a running service: how they stand, and why one is not called.
     List {
         /// A configuration: which plugins it makes run, what each is granted, what it asks for and is not granted, and which
-        /// grants do nothing. Nothing is read, and nobody is told.
+        /// grants do nothing. No plugin is called and no secret looked for.
         #[arg(short, long, value_name = "FILE", conflicts_with = "server")]
         config: Option<PathBuf>,
         /// The service to ask, as `lagdoctor run --listen` says it, such as http://127.0.0.1:9187.

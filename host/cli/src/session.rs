@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lagdoctor_model::{Gap, GapCause, Millis, Signals, Timestamp, Window};
 use lagdoctor_runtime::{BindError, Bound, BreakerRules, Host, LoadError, Transport};
-use lagdoctor_service::config::PluginSection;
+use lagdoctor_service::config::{PluginSection, Purpose};
 use lagdoctor_service::report::{Envelope, Links};
 use lagdoctor_service::{
     Bundled, Collector, Config, ConfigError, Flags, Loaded, Look, PluginError, Reading, Request, Sources, Watched,
@@ -182,7 +182,7 @@ pub fn sources(args: &SourceArgs) -> Result<Sources> {
     if let Some(file) = &args.config {
         let config = config(file)?;
         if args.bundle.is_some() {
-            return Sources::of_recorded(&config).map_err(wrong);
+            return Sources::wanted(&config, Purpose::Recorded).map_err(wrong);
         }
         let sources = configured(&config)?;
         readable(&sources, file)?;
@@ -213,6 +213,11 @@ pub fn config(file: &Path) -> Result<Config> {
 /// The sources that a configuration names.
 pub fn configured(config: &Config) -> Result<Sources> {
     Sources::from_config(config).map_err(wrong)
+}
+
+/// The same, to see what would run.
+pub fn reviewed(config: &Config) -> Result<Sources> {
+    Sources::wanted(config, Purpose::Review).map_err(wrong)
 }
 
 /// Refuses a configuration that names nothing to read from.
@@ -269,9 +274,10 @@ fn unusable(error: PluginError) -> miette::Report {
         }
         PluginError::NoSecret { why, .. } => way_out(why),
         PluginError::Secret { .. } => "`lagdoctor run --example` shows the section with every way to keep a secret",
-        PluginError::Taken { .. } | PluginError::Number { .. } | PluginError::Placed { .. } => {
-            "`lagdoctor plugin list -c FILE` shows which plugins a configuration makes run"
-        }
+        PluginError::Taken { .. }
+        | PluginError::Twice { .. }
+        | PluginError::Number { .. }
+        | PluginError::Placed { .. } => "`lagdoctor plugin list -c FILE` shows which plugins a configuration makes run",
     };
     miette::MietteDiagnostic::new(format!("{place}{}", chain(why))).with_help(help).into()
 }

@@ -4,7 +4,7 @@
 
 mod rule;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use lagdoctor_model::Redactor;
@@ -206,16 +206,19 @@ impl Grants {
     /// operator wrote into the configuration; without any, to the one host that the plugin is granted. A plugin that
     /// may reach two hosts must not hand the credentials of one to the other.
     pub fn secret_may_go(&self, name: &str, url: &url::Url) -> bool {
-        let Some(rule) = self.secrets.get(name) else { return false };
+        self.secrets.get(name).is_some_and(|rule| self.hosts_of(rule).iter().any(|host| host.covers(url)))
+    }
+
+    fn hosts_of<'a>(&'a self, rule: &'a SecretRule) -> Vec<&'a HttpPattern> {
         if !rule.hosts.is_empty() {
-            return rule.hosts.iter().any(|host| host.covers(url));
+            return rule.hosts.iter().collect();
         }
         if !self.config_hosts.is_empty() {
-            return self.config_hosts.iter().any(|host| host.covers(url));
+            return self.config_hosts.iter().collect();
         }
         match &self.http_rules[..] {
-            [only] => only.pattern.names_one_host() && only.pattern.covers(url),
-            _ => false,
+            [only] if only.pattern.names_one_host() => vec![&only.pattern],
+            _ => vec![],
         }
     }
 
@@ -239,7 +242,7 @@ impl Grants {
     /// What it has in the end, one rule a line: of each pair of an ask and a rule that meet, the rule; of signals the
     /// narrower of the two.
     pub fn effective(&self) -> Vec<String> {
-        let mut all = std::collections::BTreeSet::new();
+        let mut all = BTreeSet::new();
         for rule in &self.http_rules {
             if self.http_asks.iter().any(|ask| rule.pattern.overlaps(ask)) {
                 let private = if rule.reach == Reach::Private { " private" } else { "" };
@@ -251,7 +254,11 @@ impl Grants {
                 all.insert(format!("http {}{private}{more}", rule.pattern));
             }
         }
-        all.extend(self.secrets().map(|name| format!("secret {name}")));
+        for (name, rule) in &self.secrets {
+            let hosts: Vec<String> = self.hosts_of(rule).iter().map(ToString::to_string).collect();
+            let to = if hosts.is_empty() { String::new() } else { format!(" for {}", hosts.join(" ")) };
+            all.insert(format!("secret {name}{to}"));
+        }
         for ask in &self.signal_asks {
             for rule in &self.signal_rules {
                 if SignalPattern::covers(rule, ask) {
@@ -273,7 +280,7 @@ impl Grants {
             GrantKind::Secret => self.secrets.contains_key(&rule.pattern),
             GrantKind::Signals => self.signal_asks.iter().any(|ask| signals_overlap(ask, &rule.pattern)),
         };
-        let asked = |kind: GrantKind| -> Vec<String> {
+        let asked = |kind: GrantKind| -> BTreeSet<String> {
             let hosts = self.http_asks.iter().map(ToString::to_string);
             match kind {
                 GrantKind::Http => hosts.collect(),
@@ -281,11 +288,11 @@ impl Grants {
                     let denied = self.denied.iter().filter(|ask| ask.kind == kind).map(|ask| ask.value.clone());
                     self.secrets().map(str::to_owned).chain(denied).collect()
                 }
-                GrantKind::Signals => self.signal_asks.clone(),
+                GrantKind::Signals => self.signal_asks.iter().cloned().collect(),
             }
         };
         let idle = rules.iter().filter(|rule| !is_asked(rule));
-        idle.map(|rule| IdleGrant { rule: rule.clone(), asked: asked(rule.kind) }).collect()
+        idle.map(|rule| IdleGrant { rule: rule.clone(), asked: asked(rule.kind).into_iter().collect() }).collect()
     }
 
     /// A redactor for what the plugin says, which keeps the hosts that it may reach: they are the operator's, and an

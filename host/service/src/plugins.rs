@@ -7,7 +7,6 @@
 
 mod error;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -15,7 +14,7 @@ use tokio::task::JoinSet;
 use lagdoctor_model::nearest;
 use lagdoctor_runtime::{Bound, BreakerRules, GrantRule, Host, IdleGrant, Operator, Plugin, Secrets, Standing, World};
 
-use crate::config::{PluginSection, Sources};
+use crate::config::{PluginSection, Purpose, Sources};
 use crate::report::{PluginReport, PluginUse};
 
 pub use error::PluginError;
@@ -67,6 +66,12 @@ pub async fn load(host: &Host, sources: &Sources, bundled: &[Bundled<'_>]) -> Re
     let (mut bound, mut remarks): (Vec<Bound>, Vec<String>) = (vec![], vec![]);
     for section in &sources.plugins {
         let joined = join(host, section, sources, bundled).await.map_err(|error| placed(section, error))?;
+        // Gaps, findings and figures are told by name alone.
+        if let Some(new) = &joined
+            && bound.iter().any(|known| known.name() == new.name())
+        {
+            return Err(placed(section, PluginError::Twice { name: new.name().to_owned() }));
+        }
         remarks.extend(joined.iter().flat_map(|bound| in_vain(section, bound)));
         bound.extend(joined);
     }
@@ -101,7 +106,7 @@ async fn join(
     bundled: &[Bundled<'_>],
 ) -> Result<Option<Bound>, PluginError> {
     let (plugin, is_bundled) = find(host, section, bundled).await?;
-    if sources.is_recorded && matches!(plugin.world(), World::Collector | World::Notifier) {
+    if sources.purpose == Purpose::Recorded && matches!(plugin.world(), World::Collector | World::Notifier) {
         return Ok(None);
     }
     let name = &plugin.manifest().name;
@@ -114,14 +119,18 @@ async fn join(
     bind(host, plugin, section, is_bundled, sources).map(Some)
 }
 
-/// The grants of a section that do nothing.
+/// The grants of a section that do nothing, and what a stranger's plugin waits for that nothing here gives.
 fn in_vain(section: &PluginSection, bound: &Bound) -> Vec<String> {
     let told = |idle: &IdleGrant| {
         let number = section.grants.iter().position(|rule| *rule == idle.rule).unwrap_or_default();
         let place = section.lines.as_ref().map(|lines| lines.place(&format!("/grants/{number}")) + ": ");
         format!("{}plugin `{}`: {idle}", place.unwrap_or_default(), bound.name())
     };
-    bound.grants().idle(&section.grants).iter().map(told).collect()
+    let is_theirs = section.file.is_some();
+    let place = section.lines.as_ref().map(|lines| lines.place("") + ": ").unwrap_or_default();
+    let unknown = bound.plugin().manifest().unknown_signals().filter(|_| is_theirs);
+    let unknown = unknown.map(|signal| format!("{place}plugin `{}` lists a signal that is {signal}", bound.name()));
+    bound.grants().idle(&section.grants).iter().map(told).chain(unknown).collect()
 }
 
 /// The bundled plugins that are likely to run, compiled at the same time, which is most of the time that a start takes.
@@ -188,7 +197,7 @@ fn bind(
     let secrets: Arc<dyn Secrets> = Arc::new(sources.secrets.clone());
     let operator = Operator { name, config: section.config.clone(), grants, secrets, limits: Some(limits) };
     let bound = plugin.bind(operator)?;
-    for secret in bound.grants().secrets() {
+    for secret in bound.grants().secrets().filter(|_| sources.purpose != Purpose::Review) {
         let plugin = || bound.name().to_owned();
         if !sources.secrets.has(secret) {
             return Err(PluginError::Secret { plugin: plugin(), secret: secret.to_owned() });
@@ -248,22 +257,12 @@ impl Loaded {
         self.collectors.iter().chain(self.plugins.judges()).chain(&self.plugins.notifiers)
     }
 
-    /// How those behind a guard stand, by world and name. Where several are called the same, those after the first get a
-    /// number: who reads this tells them apart by name.
+    /// How those behind a guard stand, by world and name.
     pub fn standings(&self) -> Vec<PluginReport> {
         let mut all: Vec<(World, PluginUse, Standing)> =
             self.all().filter_map(|plugin| Some((plugin.plugin().world(), used(plugin), plugin.standing()?))).collect();
         all.sort_by(|a, b| (a.0, &a.1.name).cmp(&(b.0, &b.1.name)));
-        let mut names: BTreeSet<String> = BTreeSet::new();
-        let named = |(_, mut used, standing): (World, PluginUse, Standing)| {
-            let other = |number: usize| format!("{}#{number}", used.name);
-            if names.contains(&used.name) {
-                used.name = (2..).map(other).find(|name| !names.contains(name)).unwrap_or_default();
-            }
-            names.insert(used.name.clone());
-            PluginReport::of(used, &standing)
-        };
-        all.into_iter().map(named).collect()
+        all.into_iter().map(|(_, used, standing)| PluginReport::of(used, &standing)).collect()
     }
 }
 

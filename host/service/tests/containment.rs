@@ -128,16 +128,3 @@ async fn a_collector_that_hangs_costs_three_deadlines_and_no_more_and_the_others
     assert_eq!(standing.quarantine.map(|told| told.kind), Some(FailureKind::Deadline));
     assert_eq!(loaded.collectors[1].standing().unwrap().state, PluginState::Ready);
 }
-
-#[tokio::test]
-async fn plugins_of_one_name_are_told_apart() {
-    let twice = ["shop", "shop", "shop#2"].map(|alias| misbehaving("scorer", alias, "fine"));
-    let loaded = loaded_with(&sources(twice.to_vec()), Arc::new(Dead)).await.guarded(&rules());
-    let names: Vec<String> = loaded.standings().into_iter().map(|plugin| plugin.name).collect();
-    let shops: Vec<&str> = names.iter().map(String::as_str).filter(|name| name.starts_with("shop")).collect();
-    assert_eq!(shops, ["shop", "shop#2", "shop#2#2"]);
-    let mut unique = names.clone();
-    unique.sort();
-    unique.dedup();
-    assert_eq!(unique.len(), names.len());
-}

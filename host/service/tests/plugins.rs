@@ -7,6 +7,7 @@ use std::path::Path;
 
 use common::try_loaded_with;
 use lagdoctor_runtime::Network;
+use lagdoctor_service::config::Purpose;
 use lagdoctor_service::{Config, Sources};
 use std::sync::Arc;
 
@@ -68,7 +69,8 @@ async fn what_only_reads_or_tells_is_not_wanted_when_signals_are_recorded() {
     let text = "[[plugin]]\nname = \"notifier-webhook\"\nconfig = { url = \"https://hook.example/x\", secret = \"gone\" }\n\
                 [secrets]\ngone = { file = \"/nowhere/gone\" }\n";
     let config = Config::parse(Path::new("shop.toml"), text).unwrap();
-    let loaded = try_loaded_with(&Sources::of_recorded(&config).unwrap(), Arc::new(Network::new())).await.unwrap();
+    let loaded =
+        try_loaded_with(&Sources::wanted(&config, Purpose::Recorded).unwrap(), Arc::new(Network::new())).await.unwrap();
     assert!(loaded.plugins.notifiers.is_empty() && !loaded.plugins.scorers.is_empty());
     check(text, "shop.toml:3: plugin `notifier-webhook`: secret `gone` is not to be had ").await;
 }
@@ -80,4 +82,32 @@ async fn a_grant_that_does_nothing_is_remarked_with_its_line() {
     let expected = "shop.toml:6: plugin `collector-prometheus`: the grant `signals db` does nothing: no signal is called `db`; for all \
                     that begin so write `signals db.`";
     assert_eq!(loaded.remarks, [expected]);
+}
+
+#[tokio::test]
+async fn two_plugins_of_one_name_are_refused_since_all_is_told_by_name() {
+    let twice = "[[plugin]]\nname = \"collector-prometheus\"\nconfig = { url = \"http://a:9090\" }\n\
+                 [[plugin]]\nname = \"collector-prometheus\"\nconfig = { url = \"http://b:9090\" }\n";
+    check(twice, "shop.toml:4: a plugin called `collector-prometheus` is there already: give one of them another name")
+        .await;
+    let told_apart = format!("{twice}alias = \"prometheus-b\"\n");
+    let loaded = try_loaded_with(&sources(&told_apart), Arc::new(Network::new())).await.unwrap();
+    assert_eq!(
+        loaded.collectors.iter().map(|plugin| plugin.name()).collect::<Vec<_>>(),
+        ["collector-prometheus", "prometheus-b"]
+    );
+}
+
+#[tokio::test]
+async fn what_a_plugin_would_get_can_be_seen_without_any_of_its_secrets() {
+    let text = format!(
+        "{PROMETHEUS}url = \"http://a:9090\"\nauth = \"bearer\"\nsecret = \"token\"\n[secrets]\ntoken = {{ command = [\"false\"] }}\n"
+    );
+    let config = Config::parse(Path::new("shop.toml"), &text).unwrap();
+    let sources = Sources::wanted(&config, Purpose::Review).unwrap();
+    let loaded = try_loaded_with(&sources, Arc::new(Network::new())).await.unwrap();
+    let has = loaded.collectors[0].grants().effective();
+    assert!(has.contains(&"secret token for http://a:9090".to_owned()), "{has:?}");
+    check(&text, "shop.toml:3: plugin `collector-prometheus`: secret `token` is not to be had from the command false")
+        .await;
 }

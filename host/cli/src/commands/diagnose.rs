@@ -10,6 +10,7 @@ use lagdoctor_service::{Options, traced};
 use miette::Result;
 
 use crate::args::{DiagnoseArgs, ReportFormat};
+use crate::commands::author::component;
 use crate::output::{self, Output};
 use crate::recorder::{Done, Recorder};
 use crate::session::{self, Session};
@@ -20,6 +21,9 @@ pub async fn run(args: DiagnoseArgs, output: &Output) -> Result<ExitCode> {
     // A bundle that cannot be read is found before the plugins are compiled, which takes seconds.
     let recorded = args.sources.bundle.as_deref().map(session::recorded).transpose()?;
     let sources = session::sources(&args.sources)?;
+    for words in args.plugins.iter().filter_map(|file| component::outdated(file)) {
+        output.note(&format!("warn  {words}"));
+    }
     let mut session = Session::live(sources, &args.plugins, &session::cluster(&args.sources)).await?;
     session.leave_out(&args.without)?;
     let mut recorder = recorder(&args, output)?;

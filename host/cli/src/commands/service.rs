@@ -177,25 +177,28 @@ impl Blind {
     }
 }
 
-/// Who is quarantined. It is said once, when it begins; that a gap is gone says the rest.
+/// Who is quarantined. It is said when it begins and when a try has failed; that a gap is gone says the rest.
 #[derive(Default)]
 struct LeftAlone {
-    /// Since when, for each.
-    known: BTreeMap<String, Option<i64>>,
+    /// Since when, and until when, for each.
+    known: BTreeMap<String, (Option<i64>, Option<i64>)>,
 }
 
 impl LeftAlone {
     /// What is new since the last time.
     fn fresh(&mut self, plugins: &[PluginReport]) -> Vec<String> {
         let ill = |plugin: &&PluginReport| plugin.reason.is_some();
+        let when = |plugin: &PluginReport| (plugin.since_ms, plugin.next_try_ms);
         let present: BTreeMap<_, _> =
-            plugins.iter().filter(ill).map(|plugin| (plugin.name.clone(), plugin.since_ms)).collect();
-        let is_new = |plugin: &&PluginReport| self.known.get(&plugin.name) != Some(&plugin.since_ms);
+            plugins.iter().filter(ill).map(|plugin| (plugin.name.clone(), when(plugin))).collect();
+        let is_new = |plugin: &&PluginReport| self.known.get(&plugin.name) != Some(&when(plugin));
         let said = |plugin: &PluginReport| {
             let next = plugin.next_try_ms.and_then(|ms| Timestamp::from_millis(ms).ok());
             let next = next.map(|next| format!(" and tried again at {next}")).unwrap_or_default();
             let reason = plugin.reason.as_deref().unwrap_or_default();
-            format!("{}: failed too often, so it is left alone{next}; the last time so: {reason}", plugin.name)
+            let known = self.known.get(&plugin.name).is_some_and(|(since, _)| *since == plugin.since_ms);
+            let what = if known { "failed again when it was tried" } else { "failed too often" };
+            format!("{}: {what}, so it is left alone{next}; the last time so: {reason}", plugin.name)
         };
         let lines = plugins.iter().filter(ill).filter(is_new).map(said).collect();
         self.known = present;
@@ -256,7 +259,9 @@ mod tests {
                     last time so: it panicked";
         check(Some(0), Some(120_000), &[said]);
         check(Some(0), Some(120_000), &[]);
-        check(Some(0), Some(360_000), &[]);
+        let again = "scorer-shop: failed again when it was tried, so it is left alone and tried again at \
+                     1970-01-01T00:06:00.000Z; the last time so: it panicked";
+        check(Some(0), Some(360_000), &[again]);
         check(None, None, &[]);
         check(Some(0), Some(120_000), &[said]);
     }

@@ -27,7 +27,7 @@ pub use host::{HostSection, LimitsSection};
 pub use lines::Lines;
 pub use running::{QuarantineSection, ServiceSection};
 pub use secrets::SecretBook;
-pub use sources::{Flags, Sources};
+pub use sources::{Flags, Purpose, Sources};
 pub use topology::read_topology;
 pub use units::parse_millis;
 

@@ -43,8 +43,20 @@ pub struct Sources {
     pub prometheus: Option<String>,
     /// Address of a graph, where the operator gives one: see [`Links::template`].
     pub graph_url: Option<String>,
-    /// Whether signals are recorded already: collectors and notifiers are not wanted then, nor what they would need.
-    pub is_recorded: bool,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What sources are wanted for, which decides what of them must be there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// To read, to judge and to tell: all must be there.
+    #[default]
+    Live,
+    /// To judge signals that are recorded already: collectors and notifiers are not wanted, nor what they would need.
+    Recorded,
+    /// To see what would run: no secret is looked for.
+    Review,
 }
 
 /// Sources as flags of the command line.
@@ -71,20 +83,17 @@ impl Sources {
     /// # Errors
     /// When a secret is not to be had or a topology file is wrong.
     pub fn from_config(config: &Config) -> Result<Self, ConfigError> {
-        Self::of(config, false)
+        Self::wanted(config, Purpose::Live)
     }
 
-    /// The same for signals that are recorded already: what it takes to read them or to tell anybody may be missing.
+    /// The same for a purpose, for which less may have to be there.
     ///
     /// # Errors
-    /// When a topology or TLS file is wrong.
-    pub fn of_recorded(config: &Config) -> Result<Self, ConfigError> {
-        Self::of(config, true)
-    }
-
-    fn of(config: &Config, is_recorded: bool) -> Result<Self, ConfigError> {
+    /// As [`Sources::from_config`].
+    pub fn wanted(config: &Config, purpose: Purpose) -> Result<Self, ConfigError> {
         let mut secrets = SecretBook::default();
-        for (name, section) in &config.secrets {
+        // Nobody uses a secret for what is recorded, so that no program is started for one.
+        for (name, section) in config.secrets.iter().filter(|_| purpose != Purpose::Recorded) {
             let place = match (&section.env, &section.command) {
                 (Some(variable), _) => Place::Variable(variable.clone()),
                 (None, Some(words)) => {
@@ -99,7 +108,7 @@ impl Sources {
         }
         let tls = config.tls.iter().map(|section| target(config, section)).collect::<Result<_, _>>()?;
         let mut kafka = vec![];
-        for section in config.kafka.iter().filter(|_| !is_recorded) {
+        for section in config.kafka.iter().filter(|_| purpose == Purpose::Live) {
             let mut cluster = KafkaConfig::new(section.cluster.clone(), section.bootstrap.clone());
             for (property, value) in &section.properties {
                 let value = match value {
@@ -135,19 +144,7 @@ impl Sources {
         let mut host = config.host.clone();
         host.cache = host.cache.map(|place| if place == Path::new("off") { place } else { config.folder.join(place) });
         let (file, graph_url) = (Some(config.file.clone()), config.report.graph_url.clone());
-        Ok(Self {
-            kafka,
-            plugins,
-            host,
-            secrets,
-            tls,
-            topology,
-            topology_files,
-            file,
-            prometheus,
-            graph_url,
-            is_recorded,
-        })
+        Ok(Self { kafka, plugins, host, secrets, tls, topology, topology_files, file, prometheus, graph_url, purpose })
     }
 
     /// What one call of a plugin may use, unless its own section says otherwise.

@@ -234,5 +234,5 @@ fn a_password_that_kafka_needs_and_is_not_there_is_told_with_who_needs_it_unless
         Sources::from_config(&config).unwrap_err(),
         @"/nowhere/lagdoctor.toml: `sasl.password` of [[kafka]] shop: secret `pw` is not to be had from /nowhere/pw: No such file or directory (os error 2)"
     );
-    assert!(Sources::of_recorded(&config).unwrap().kafka.is_empty());
+    assert!(Sources::wanted(&config, Purpose::Recorded).unwrap().kafka.is_empty());
 }

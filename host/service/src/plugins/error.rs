@@ -34,6 +34,12 @@ pub enum PluginError {
         /// The name.
         name: String,
     },
+    /// Two are called the same.
+    #[error("a plugin called `{name}` is there already: give one of them another name by `alias`")]
+    Twice {
+        /// The name.
+        name: String,
+    },
     /// A plugin's configuration names a secret that is not defined.
     #[error(
         "plugin `{plugin}` uses the secret `{secret}`, which [secrets] does not have; add `{secret} = {{ env = \"VARIABLE\" }}` \
@@ -81,6 +87,7 @@ pub(super) fn placed(section: &PluginSection, mut error: PluginError) -> PluginE
     let pointer = match &mut error {
         PluginError::Unknown { .. } => "/name".to_owned(),
         PluginError::Load(_) | PluginError::Taken { .. } => "/file".to_owned(),
+        PluginError::Twice { .. } => "/alias".to_owned(),
         PluginError::Bind(BindError::Config { problems, .. }) => {
             let at = |problem: &ConfigProblem| format!("/config{}", problem.pointer);
             let first = problems.first().map(at).unwrap_or_default();

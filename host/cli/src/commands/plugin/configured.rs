@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::pretty;
 use crate::args::Format;
+use crate::commands::author::component;
 use crate::host::host;
 use crate::output::{self, Output};
 use crate::session::{self, Session};
@@ -22,10 +23,16 @@ const COLUMNS: [(&str, Align); 4] =
 /// How a right to make signals begins.
 const SIGNALS: &str = "signals ";
 
-/// Loads and binds all plugins, as the service would, and says what came of it. None of them is called.
+/// Loads and binds all plugins, as the service would, and says what came of it. None of them is called, and no secret is
+/// looked for, so that a stranger's plugin can be judged before it is trusted with any.
 pub async fn list(file: &Path, format: Format, output: &Output) -> Result<ExitCode> {
-    let sources = session::configured(&session::config(file)?)?;
+    let sources = session::reviewed(&session::config(file)?)?;
     let host = host(Arc::new(Network::new()), &sources)?;
+    for section in &sources.plugins {
+        if let Some(words) = section.file.as_deref().and_then(component::outdated) {
+            output.note(&format!("warn  {words}"));
+        }
+    }
     let session = Session::on(&host, sources, &[], "").await?;
     let plugins: Vec<Granted> = session.loaded.all().map(|bound| Granted::new(bound, host.limits())).collect();
     output.say(&match format {
