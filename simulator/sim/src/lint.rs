@@ -113,7 +113,8 @@ fn first_difference(run: &Telemetry, twin: &Telemetry, onset_ms: i64) -> Option<
 /// Nodes and classes of the truth that nobody could name.
 fn names(pair: &Pair, truth: &Truth) -> Vec<String> {
     let mut remarks = vec![];
-    let whole = topology::whole(&pair.run.scenario, &pair.run.cluster);
+    let mut whole = topology::whole(&pair.run.scenario, &pair.run.cluster);
+    truth.roots.iter().for_each(|root| topology::add_partition(&mut whole, &root.node));
     let is_there = |id: &str| whole.nodes().any(|node| node.id.as_str() == id);
     let vocabulary = Vocabulary::bundled();
     for root in &truth.roots {

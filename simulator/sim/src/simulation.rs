@@ -14,7 +14,7 @@ use crate::state::{self, KafkaState};
 use crate::telemetry::Telemetry;
 use crate::telemetry::exporter;
 use crate::telemetry::logs::Shipper;
-use crate::telemetry::scrape::{Page, Target};
+use crate::telemetry::scrape::{Of, Page, Target};
 use crate::topology;
 use crate::trace::Trace;
 use crate::truth::{Impact, Truth, truth};
@@ -179,12 +179,25 @@ impl Simulation {
         }
         self.cluster.run_until(end);
         self.cluster.end_step();
+        for place in std::mem::take(&mut self.cluster.began_again) {
+            self.begin_again(place);
+        }
         let mut lines = std::mem::take(&mut self.cluster.lines);
         for line in lines.drain(..) {
             self.shipper.ship(line, &self.cluster, self.start.as_millis(), &mut self.telemetry);
         }
         self.cluster.lines = lines;
         self.trace.note(&self.cluster);
+    }
+
+    /// The counters of an instance begin again with its process.
+    fn begin_again(&mut self, place: usize) {
+        let (at_ms, now) = (self.now().as_millis(), self.cluster.now);
+        if let Some(target) = self.targets.iter_mut().find(|target| target.of == Of::Instance(place)) {
+            let mut page = Page::unseen(target, &mut self.telemetry, (at_ms, now));
+            exporter::write(&mut page, &mut self.cluster, now);
+            target.begin_again(now);
+        }
     }
 
     /// Puts every knob where the faults of this moment want it.
@@ -220,11 +233,19 @@ impl Simulation {
                     self.targets[target].reset();
                 }
                 match luck.fails {
+                    _ if self.is_removed(target) => {
+                        let at_ms = self.at(now).as_millis();
+                        self.targets[target].vanish(&mut self.telemetry, at_ms);
+                    }
+                    _ if !self.is_there(target) => self.happen(now, Event::Fail(target, now)),
                     true => self.happen(now, Event::Fail(target, now)),
                     false => self.happen(now, Event::Answer(target, now, luck.wakes)),
                 }
             }
             Event::Answer(target, asked, wakes) => {
+                if !self.is_there(target) {
+                    return self.happen(now, Event::Fail(target, asked));
+                }
                 let patience = asked + Micros::of_seconds(self.scenario.telemetry.scrape.timeout);
                 let stands_until = self.stands_until(target, now);
                 if stands_until > now {
@@ -246,10 +267,20 @@ impl Simulation {
         }
     }
 
+    /// Whether there is a process behind a target.
+    fn is_there(&self, target: usize) -> bool {
+        !matches!(self.targets[target].of, Of::Instance(place) if !self.cluster.instances[place].life.is_up())
+    }
+
+    /// Whether service discovery no longer knows a target.
+    fn is_removed(&self, target: usize) -> bool {
+        matches!(self.targets[target].of, Of::Instance(place) if self.cluster.instances[place].life.is_removed())
+    }
+
     /// Until when the process behind a target stands still.
     fn stands_until(&self, target: usize, now: Micros) -> Micros {
         match self.targets[target].of {
-            crate::telemetry::scrape::Of::Instance(place) if self.cluster.instances[place].is_paused(now) => {
+            Of::Instance(place) if self.cluster.instances[place].is_paused(now) => {
                 self.cluster.instances[place].paused.1
             }
             _ => now,

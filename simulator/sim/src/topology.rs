@@ -44,6 +44,19 @@ pub(crate) fn whole(scenario: &Scenario, cluster: &Cluster) -> Topology {
     drawn.0
 }
 
+/// Adds a partition that nobody draws: its group reads it, and it is a part of its topic.
+pub(crate) fn add_partition(topology: &mut Topology, id: &str) {
+    let Some((topic, _)) = id.strip_prefix("partition:").and_then(|name| name.rsplit_once('/')) else { return };
+    let topic = format!("topic:{topic}");
+    let readers = topology.edges().filter(|edge| edge.kind.as_str() == "consumes" && edge.dependency.as_str() == topic);
+    let readers: Vec<String> = readers.map(|edge| edge.dependent.to_string()).collect();
+    let mut drawn = Drawing(std::mem::take(topology));
+    drawn.bare(id, Labels::new());
+    drawn.edge(id, "part-of", &topic);
+    readers.iter().for_each(|group| drawn.edge(group, "consumes", id));
+    *topology = drawn.0;
+}
+
 struct Drawing(Topology);
 
 impl Drawing {

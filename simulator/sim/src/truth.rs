@@ -104,7 +104,8 @@ pub(crate) fn truth(run: &Simulation, impact: Option<&Impact>) -> Truth {
         PathSpec::Given(path) => path.iter().map(|name| node_id(scenario, name)).collect(),
         PathSpec::Auto(_) => {
             let symptom = scenario.impact.as_ref().and_then(|impact| impact.sli.split_once(':'));
-            let topology = topology::whole(scenario, &run.cluster);
+            let mut topology = topology::whole(scenario, &run.cluster);
+            roots.iter().for_each(|root| topology::add_partition(&mut topology, &root.node));
             let ends = symptom.map(|(_, group)| format!("group:{group}")).zip(roots.first());
             ends.map(|(symptom, root)| shortest(&topology, &symptom, &root.node)).unwrap_or_default()
         }

@@ -8,6 +8,7 @@ use super::group::Group;
 use super::instance::Instance;
 use super::jvm::Jvm;
 use super::knobs::Knobs;
+use super::life::Life;
 use super::line::Source;
 use super::outside::{Cache, Endpoint, Host};
 use super::plan::{Plan, Step, Visit};
@@ -90,7 +91,13 @@ impl Cluster {
                 // Behind by what a second brings or two: consumers have been at work before the run begins.
                 Some(topics[topic].log_end(partition, Micros::ZERO))
             });
-            groups.push(Group::new(&service.kafka.group, topic, ends.collect(), BTreeSet::from_iter(members.clone())));
+            groups.push(Group::new(
+                (service.kafka.group.as_str(), topic),
+                ends.collect(),
+                BTreeSet::from_iter(members.clone()),
+                (plan.assignor, plan.max_poll_interval),
+                streams.stream(&service.kafka.group, "commits"),
+            ));
             for (number, index) in members.enumerate() {
                 let name = format!("{}-{number}", node.id);
                 let host = match service.hosts.len() {
@@ -99,7 +106,8 @@ impl Cluster {
                 };
                 let jvm = jvm(service, streams.stream(&name, "gc"));
                 let place = (groups.len() - 1, topic, host);
-                instances.push(Instance::new((index, name), place, plan.clone(), jvm, streams));
+                let life = Life::new(number as u32, streams.stream(&name, "life"));
+                instances.push(Instance::new((index, name), place, plan.clone(), (jvm, life), streams));
             }
         }
         let mut built: Vec<Database> = databases
@@ -120,12 +128,20 @@ impl Cluster {
             knobs: Knobs::default(),
             producers: producers
                 .iter()
-                .map(|(node, ())| Producer { name: node.id.clone(), host: host(&node.host), sent: 0.0 })
+                .map(|(node, ())| Producer {
+                    name: node.id.clone(),
+                    host: host(&node.host),
+                    sent: 0.0,
+                    sent_bytes: 0.0,
+                    record_size: 0.0,
+                })
                 .collect(),
             brokers: brokers
                 .iter()
                 .map(|(node, ())| Broker { number: node.id.parse().unwrap_or(0), host: host(&node.host) })
                 .collect(),
+            written: groups.iter().map(|group| vec![0; group.committed.len()]).collect(),
+            eager: groups.iter().map(Group::is_eager).collect(),
             groups,
             spent: vec![0.0; instances.len()],
             instances,
@@ -135,6 +151,7 @@ impl Cluster {
             endpoints: endpoints.iter().map(|(node, spec)| Endpoint::new(&node.id, spec)).collect(),
             hosts: hosts.iter().map(|(node, spec)| Host::new(&node.id, spec, streams)).collect(),
             lines: vec![],
+            began_again: vec![],
             everyday: vec![],
             unmatched: scenario.telemetry.logs.unmatched_templates,
             hosts_use: vec![0.0; hosts.len()],
@@ -255,5 +272,7 @@ fn plan(
         max_poll_interval: micros(&kafka.max_poll_interval),
         session_timeout: micros(&kafka.session_timeout),
         commit_interval: micros(&kafka.commit_interval),
+        retry_backoff: micros(&kafka.retry_backoff),
+        assignor: kafka.assignor,
     }
 }

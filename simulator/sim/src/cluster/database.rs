@@ -27,6 +27,8 @@ pub(crate) struct Database {
     pub(crate) running: f64,
     pub(crate) questions: f64,
     pub(crate) slow: u64,
+    /// Transactions that were rolled back.
+    pub(crate) rolled_back: u64,
     pub(crate) lock_waits: f64,
     pub(crate) lock_ms: f64,
     /// End of its own log, in bytes since ever.
@@ -91,6 +93,7 @@ impl Database {
             running: 0.0,
             questions: 0.0,
             slow: 0,
+            rolled_back: 0,
             lock_waits: 0.0,
             lock_ms: 0.0,
             log_end,

@@ -3,6 +3,7 @@
 
 use super::knobs::MOST_STATEMENTS;
 use super::plan::Visit;
+use super::topic::Bad;
 use crate::units::Micros;
 
 /// Some records on their way through one instance; each holds a thread.
@@ -22,6 +23,8 @@ pub(crate) struct Flight {
     /// Times that they waited for a connection in vain.
     pub(crate) waits: u32,
     pub(crate) has_stalled: bool,
+    /// Why they will fail.
+    pub(crate) fails: Option<Bad>,
 }
 
 /// What they do at the moment.

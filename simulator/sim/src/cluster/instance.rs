@@ -1,6 +1,6 @@
 //! One running copy of a consumer: a poll loop, a fixed number of worker threads, a heap, a pool per database. It is a
 //! closed system: whatever becomes slow, no more than its threads can wait for it, and only the log grows without bound.
-//! Start at [`Instance::run_until`]; the work on records itself is in `work`.
+//! Start at [`Instance::run_until`]; `fetch` has the poll loop, `work` the work on records, `life` the process.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,10 +10,13 @@ use super::flight::Flight;
 #[cfg(test)]
 use super::flight::State;
 use super::jvm::{Jvm, PauseKind};
+use super::life::{End, Life};
 use super::line::{BurstFilter, Level, Line, Source};
 use super::plan::Plan;
 use super::pool::Pool;
+use super::says;
 use super::timer::{Sensor, Timer};
+use super::topic::Bad;
 use crate::random::Stream;
 use crate::units::Micros;
 
@@ -33,6 +36,7 @@ pub(crate) struct Instance {
     pub(crate) pressed: f64,
     pub(crate) pools: Vec<Pool>,
     pub(crate) jvm: Jvm,
+    pub(crate) life: Life,
     pub(crate) meters: Meters,
     pub(super) flights: Vec<Flight>,
     pub(super) next_id: u64,
@@ -48,13 +52,21 @@ pub(crate) struct Instance {
     /// It stands still from the one to the other.
     pub(crate) paused: (Micros, Micros),
     pub(crate) last_poll: Micros,
-    next_poll: Micros,
-    last_commit: Micros,
+    pub(super) next_poll: Micros,
+    pub(super) last_commit: Micros,
     housekept: Micros,
     /// Whether the coordinator has put it out, so that it must join again.
     pub(crate) is_out: bool,
-    /// Whether it has noticed.
+    /// Whether it knows that its group rebalances, and has yet to poll to join again.
+    pub(crate) is_called: bool,
+    /// Whether it has asked to join, and waits for partitions.
     pub(crate) wants_in: bool,
+    /// Whether its session was ended for it already.
+    pub(super) was_evicted: bool,
+    /// When it asked.
+    pub(super) asked_in: Micros,
+    /// When it heard of its coordinator last.
+    pub(crate) last_heartbeat: Micros,
     pub(super) stream: Stream,
     pub(super) ids: Stream,
     pub(super) burst: BurstFilter,
@@ -68,6 +80,14 @@ pub(crate) struct Position {
     pub(crate) next: u64,
     pub(crate) done: u64,
     pub(crate) committed: u64,
+    /// Where it began to count what it fetches.
+    pub(crate) began: u64,
+}
+
+impl Position {
+    pub(crate) fn at(offset: u64) -> Self {
+        Self { next: offset, done: offset, committed: offset, began: offset }
+    }
 }
 
 /// What one poll gave.
@@ -75,7 +95,11 @@ pub(crate) struct Position {
 pub(crate) struct Batch {
     pub(crate) polled: Micros,
     /// Partition, and the offset after the last record of it.
-    ranges: Vec<(u32, u64)>,
+    pub(super) ranges: Vec<(u32, u64)>,
+    /// Records among them that will fail: partition, offset, and why.
+    pub(super) bad: Vec<(u32, u64, Bad)>,
+    /// How many of these have no thread yet.
+    pub(super) bad_queued: usize,
     /// Not yet taken by a thread.
     pub(crate) queued: u32,
     /// Not yet done.
@@ -89,6 +113,8 @@ pub(crate) struct Asked {
     pub(crate) partition: u32,
     pub(crate) offset: u64,
     pub(crate) at: Micros,
+    /// How long the answer takes if nothing is wrong.
+    pub(crate) took: Micros,
 }
 
 /// What its libraries have measured.
@@ -96,11 +122,23 @@ pub(crate) struct Asked {
 pub(crate) struct Meters {
     pub(crate) listener: Timer,
     pub(crate) listener_failed: Timer,
+    /// Records that their handler could not work on, or whose rows were there already.
+    pub(crate) listener_poison: Timer,
+    pub(crate) listener_twice: Timer,
     /// How long the record took that was done last.
     pub(crate) last_took: Micros,
     pub(crate) http: Vec<Timer>,
     pub(crate) consumed: u64,
+    pub(crate) consumed_bytes: f64,
+    /// Of these, records of partitions or positions that it has given up since.
+    pub(crate) consumed_before: u64,
+    /// Records that were at work when their process ended.
+    pub(crate) abandoned: u64,
     pub(crate) polls: u64,
+    /// Records of each poll that gave any, as if they were microseconds.
+    pub(crate) per_poll: Sensor,
+    pub(crate) join_latency: Sensor,
+    pub(crate) fetch_latency: Sensor,
     pub(crate) between_polls: Sensor,
     pub(crate) commits: u64,
     pub(crate) commit_latency: Sensor,
@@ -114,8 +152,9 @@ pub(crate) struct Meters {
 
 impl Meters {
     /// Records done so far, well or not.
-    pub(super) fn done(&self) -> f64 {
-        (self.listener.count + self.listener_failed.count) as f64
+    pub(crate) fn done(&self) -> u64 {
+        let timers = [&self.listener, &self.listener_failed, &self.listener_poison, &self.listener_twice];
+        timers.into_iter().map(|timer| timer.count).sum()
     }
 }
 
@@ -127,29 +166,26 @@ fn stuck(share: f64, threads: u32) -> u32 {
 const HOUSEKEEPING: Micros = Micros::seconds(30);
 /// What a process allocates without any work, per second.
 const IDLE_ALLOCATION: f64 = 1.5e6;
-/// A poll that finds records takes at least this.
-const POLL: Micros = Micros::millis(1);
+
+/// A client id and a random UUID.
+fn member_id(name: &str, stream: &mut Stream) -> String {
+    let mut part = |bits: u32| stream.below(1 << bits);
+    let (a, b, c, d, e) = (part(32), part(16), part(12), part(12), part(48));
+    format!("{name}-{a:08x}-{b:04x}-4{c:03x}-a{d:03x}-{e:012x}")
+}
 
 impl Instance {
     pub(crate) fn new(
         (index, name): (usize, String),
         (group, topic, host): (usize, usize, Option<usize>),
         plan: Arc<Plan>,
-        jvm: Jvm,
+        (jvm, life): (Jvm, Life),
         streams: &crate::random::Streams,
     ) -> Self {
         let mut setup = streams.stream(&name, "setup");
         let phase = plan.fetch_wait.times(setup.unit());
         let commit_phase = plan.commit_interval.times(setup.unit());
-        let id = |setup: &mut Stream, bits: u32| setup.below(1 << bits);
-        let member_id = format!(
-            "{name}-{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
-            id(&mut setup, 32),
-            id(&mut setup, 16),
-            id(&mut setup, 12),
-            id(&mut setup, 12),
-            id(&mut setup, 48)
-        );
+        let member_id = member_id(&name, &mut setup);
         let http = plan.endpoints.iter().map(|_| Timer::default()).collect();
         Self {
             index,
@@ -160,6 +196,7 @@ impl Instance {
             pressed: 1.0,
             pools: plan.pools.clone(),
             jvm,
+            life,
             meters: Meters { http, ..Meters::default() },
             flights: vec![],
             next_id: 0,
@@ -175,7 +212,11 @@ impl Instance {
             last_commit: commit_phase - plan.commit_interval,
             housekept: Micros::ZERO,
             is_out: false,
+            is_called: false,
             wants_in: false,
+            was_evicted: false,
+            asked_in: Micros::ZERO,
+            last_heartbeat: Micros::ZERO,
             stream: streams.stream(&name, "service times"),
             ids: streams.stream(&name, "ids"),
             burst: BurstFilter::default(),
@@ -187,7 +228,7 @@ impl Instance {
 
     /// Lets everything happen that is due by `until`.
     pub(crate) fn run_until(&mut self, until: Micros, env: &mut Env<'_>) {
-        loop {
+        while self.life.is_up() {
             let flight = (0..self.flights.len()).min_by_key(|i| (self.flights[*i].state.due(), self.flights[*i].id));
             let flight_due = flight.map(|place| self.flights[place].state.due());
             let poll_due = self.batch.is_none().then(|| self.next_poll.max(self.paused.1));
@@ -216,9 +257,38 @@ impl Instance {
         self.jvm.retain(env.knobs.instances[self.index].retained);
         self.jvm.survive(env.knobs.instances[self.index].surviving);
         self.stuck = stuck(env.knobs.instances[self.index].stuck, self.plan.threads);
-        if !self.is_paused(self.now) {
+        if self.life.is_up() && !self.is_paused(self.now) {
             self.meters.cpu_seconds += 0.02 * step.as_seconds();
             self.allocate(IDLE_ALLOCATION * step.as_seconds(), env);
+        }
+    }
+
+    /// Its process is no more: what it was doing is lost, and will be done again by somebody else.
+    pub(super) fn die(&mut self, now: Micros, how: End) {
+        self.life.end(now, how);
+        self.meters.abandoned += u64::from(self.active + self.batch.as_ref().map_or(0, |batch| batch.queued));
+        self.flights.clear();
+        (self.active, self.on_cpu, self.batch) = (0, 0, None);
+        for pool in &mut self.pools {
+            pool.close(now);
+        }
+        self.give_up_partitions();
+        self.paused = (Micros(-1), Micros(-1));
+        (self.is_out, self.is_called, self.wants_in) = (false, false, false);
+    }
+
+    /// There is a new process, which is no member of its group yet.
+    pub(super) fn begin(&mut self, now: Micros, env: &mut Env<'_>) {
+        self.now = now;
+        self.life.begin(now, env.knobs.instances[self.index].settings);
+        self.member_id = member_id(&self.name, &mut self.ids);
+        self.jvm.begin_again();
+        let meters = &mut self.meters;
+        (meters.between_polls, meters.commit_latency) = <_>::default();
+        (meters.per_poll, meters.join_latency, meters.fetch_latency) = <_>::default();
+        (self.is_out, self.last_poll, self.next_poll, self.last_commit, self.housekept) = (true, now, now, now, now);
+        for message in says::begins(&self.plan.service, self.max_poll_records(), self.max_poll_interval()) {
+            self.say(env, Level::Info, says::APPLICATION, message);
         }
     }
 
@@ -270,98 +340,6 @@ impl Instance {
                 );
                 self.say(env, Level::Warn, "com.zaxxer.hikari.pool.HikariPool", message);
             }
-        }
-    }
-
-    /// Asks for records; what there is becomes a batch.
-    fn poll(&mut self, env: &mut Env<'_>) {
-        self.meters.polls += 1;
-        self.meters.between_polls.record(self.now, 1, self.now - self.last_poll);
-        self.last_poll = self.now;
-        if self.is_out {
-            self.wants_in = true;
-            self.next_poll = self.now + self.plan.fetch_wait;
-            return;
-        }
-        self.commit(env);
-        let topic = &env.topics[self.topic];
-        let mut room = self.plan.max_poll_records;
-        let mut ranges = vec![];
-        // Each poll begins with another partition, so that none is always served first.
-        let turn = self.meters.polls as usize % self.positions.len().max(1);
-        let order: Vec<u32> = self.positions.keys().copied().collect();
-        for partition in order[turn.min(order.len())..].iter().chain(&order[..turn.min(order.len())]) {
-            let Some(position) = self.positions.get_mut(partition) else { continue };
-            let there = topic.log_end(*partition, self.now).saturating_sub(position.next);
-            let taken = there.min(u64::from(room.min(self.plan.fetch_records)));
-            if taken > 0 {
-                position.next += taken;
-                room -= taken as u32;
-                ranges.push((*partition, position.next));
-            }
-        }
-        let count = self.plan.max_poll_records - room;
-        if count == 0 {
-            self.next_poll = self.now + self.plan.fetch_wait;
-            return;
-        }
-        self.meters.consumed += u64::from(count);
-        self.batch = Some(Batch { polled: self.now, ranges, queued: count, left: count });
-        self.start_work(env);
-    }
-
-    /// Ends the batch when its last record is done.
-    pub(super) fn end_batch(&mut self, env: &mut Env<'_>) {
-        let Some(batch) = self.batch.take() else { return };
-        for (partition, end) in batch.ranges {
-            if let Some(position) = self.positions.get_mut(&partition) {
-                position.done = position.done.max(end.min(position.next));
-            }
-        }
-        self.commit(env);
-        let topic = &env.topics[self.topic];
-        let there: u64 = self
-            .positions
-            .iter()
-            .map(|(partition, position)| topic.log_end(*partition, self.now).saturating_sub(position.next))
-            .sum();
-        let has_plenty = there >= u64::from(self.plan.threads);
-        self.next_poll = if has_plenty { self.now } else { (batch.polled + self.plan.fetch_wait).max(self.now) } + POLL;
-    }
-
-    fn commit(&mut self, env: &mut Env<'_>) {
-        if self.now - self.last_commit < self.plan.commit_interval {
-            return;
-        }
-        let mut has_committed = false;
-        for (partition, position) in &mut self.positions {
-            if position.done > position.committed {
-                position.committed = position.done;
-                let (partition, offset) = (*partition, position.done);
-                env.asked.push(Asked { instance: self.index, partition, offset, at: self.now });
-                has_committed = true;
-            }
-        }
-        if has_committed {
-            self.last_commit = self.now;
-            self.meters.commits += 1;
-            let took = Micros::of_seconds(0.003 * self.stream.factor(0.3));
-            self.meters.commit_latency.record(self.now, 1, took);
-        }
-    }
-
-    /// Takes its partitions after a rebalance; new ones are read from what was committed.
-    pub(crate) fn assign(&mut self, partitions: &BTreeMap<u32, u64>) {
-        self.meters.rebalances += 1;
-        let is_out = std::mem::take(&mut self.is_out);
-        self.wants_in = false;
-        self.positions.retain(|partition, _| !is_out && partitions.contains_key(partition));
-        for (partition, committed) in partitions {
-            let fresh = Position { next: *committed, done: *committed, committed: *committed };
-            self.positions.entry(*partition).or_insert(fresh);
-        }
-        if let Some(batch) = &mut self.batch {
-            batch.ranges.retain(|(partition, _)| self.positions.contains_key(partition));
         }
     }
 

@@ -84,6 +84,13 @@ impl Jvm {
         }
     }
 
+    /// There is a new process: an empty heap but for what is always there.
+    pub(crate) fn begin_again(&mut self) {
+        (self.young, self.aged, self.after_full, self.number) = (0.0, 0.0, 0.0, 0);
+        self.after_last = self.live;
+        self.recent.clear();
+    }
+
     /// What is retained beyond the normal, as a share of what is normally free.
     pub(crate) fn retain(&mut self, share: f64) {
         self.retained = (self.heap - self.live) * share.clamp(0.0, 0.996);

@@ -8,6 +8,8 @@ pub(crate) struct Knobs {
     pub(crate) instances: Vec<InstanceKnobs>,
     pub(crate) databases: Vec<DatabaseKnobs>,
     pub(crate) hosts: Vec<HostKnobs>,
+    pub(crate) topics: Vec<TopicKnobs>,
+    pub(crate) groups: Vec<GroupKnobs>,
 }
 
 /// How many there are of each kind of node.
@@ -17,6 +19,8 @@ pub(crate) struct Numbers {
     pub(crate) instances: usize,
     pub(crate) databases: usize,
     pub(crate) hosts: usize,
+    pub(crate) topics: usize,
+    pub(crate) groups: usize,
 }
 
 impl Knobs {
@@ -27,6 +31,8 @@ impl Knobs {
             instances: vec![InstanceKnobs::default(); of.instances],
             databases: vec![DatabaseKnobs::default(); of.databases],
             hosts: vec![HostKnobs::default(); of.hosts],
+            topics: vec![TopicKnobs::default(); of.topics],
+            groups: vec![GroupKnobs::default(); of.groups],
         }
     }
 }
@@ -35,11 +41,15 @@ impl Knobs {
 pub(crate) struct ProducerKnobs {
     /// Factor of the rate at which it sends.
     pub(crate) rate: f64,
+    /// Factor of the size of its records.
+    pub(crate) bytes: f64,
+    /// Share of its records that are in a form that consumers cannot read.
+    pub(crate) unreadable: f64,
 }
 
 impl Default for ProducerKnobs {
     fn default() -> Self {
-        Self { rate: 1.0 }
+        Self { rate: 1.0, bytes: 1.0, unreadable: 0.0 }
     }
 }
 
@@ -59,12 +69,91 @@ pub(crate) struct InstanceKnobs {
     pub(crate) stuck: f64,
     /// Lines that the work on one record writes besides the usual ones.
     pub(crate) chatter: f64,
+    /// Whether there is a process at all.
+    pub(crate) power: Power,
+    /// Whether its worker threads wait for each other, for ever.
+    pub(crate) wedged: bool,
+    /// Mean seconds until its process is killed and begun again; 0 is never.
+    pub(crate) flap_s: f64,
+    /// Whether Kafka refuses its credentials.
+    pub(crate) denied: bool,
+    /// Whether a record whose row is there already is an error to it.
+    pub(crate) refuses_twice: bool,
+    /// Whether its session ends once, in the middle of its work.
+    pub(crate) evicted: bool,
+    /// What its deployment says; a change of it is rolled out by restarts.
+    pub(crate) settings: Settings,
 }
 
 impl Default for InstanceKnobs {
     fn default() -> Self {
-        Self { cpu: 1.0, stall_s: 0.0, retained: 0.0, allocation: 1.0, surviving: 0.0, stuck: 0.0, chatter: 0.0 }
+        Self {
+            cpu: 1.0,
+            stall_s: 0.0,
+            retained: 0.0,
+            allocation: 1.0,
+            surviving: 0.0,
+            stuck: 0.0,
+            chatter: 0.0,
+            power: Power::On,
+            wedged: false,
+            flap_s: 0.0,
+            denied: false,
+            refuses_twice: false,
+            evicted: false,
+            settings: Settings::default(),
+        }
     }
+}
+
+/// Whether a process is meant to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Power {
+    On,
+    /// It ends at once and says nothing to anybody, as after `kill -9` or with its machine.
+    Killed,
+    /// It is asked to end, and says good-bye.
+    Stopped,
+}
+
+/// Settings of a consumer that differ from those of the scenario.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Settings {
+    /// Factor of `max.poll.records`.
+    pub(crate) poll_records: f64,
+    /// `fetch.max.wait.ms` in seconds, beside a `fetch.min.bytes` that no fetch can reach, so that each waits for so
+    /// long; 0 is what the scenario says of both.
+    pub(crate) fetch_wait_s: f64,
+    /// `max.poll.interval.ms` in seconds; 0 is that of the scenario.
+    pub(crate) poll_interval_s: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { poll_records: 1.0, fetch_wait_s: 0.0, poll_interval_s: 0.0 }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TopicKnobs {
+    /// A partition, and the share of all records whose keys fall on it whatever the others get.
+    pub(crate) hot: Option<(u32, f64)>,
+    /// A partition in which the next record is one that no handler can work on, and the seconds after which it fails.
+    pub(crate) poison: Option<(u32, f64)>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct GroupKnobs {
+    /// Probability that a commit is not written in time.
+    pub(crate) commit_loss: f64,
+    /// How unevenly its assignor spreads partitions: 0 is evenly, 1 is all to one member.
+    pub(crate) skew: f64,
+    /// Whether a member asks for a rebalance, once.
+    pub(crate) rejoins: bool,
+    /// Seconds that its coordinator takes for an assignment, on top.
+    pub(crate) assignment_s: f64,
+    /// Its committed offsets are deleted, and members begin so far back: a share of all that is kept.
+    pub(crate) set_back: f64,
 }
 
 #[derive(Clone, Copy, Debug)]

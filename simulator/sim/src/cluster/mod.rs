@@ -3,12 +3,15 @@
 //! they share: databases, hosts, the group. Start at [`Cluster::step`].
 
 mod build;
+mod coordinator;
 pub(crate) mod database;
+mod fetch;
 mod flight;
 pub(crate) mod group;
 pub(crate) mod instance;
 pub(crate) mod jvm;
 pub(crate) mod knobs;
+pub(crate) mod life;
 pub(crate) mod line;
 pub(crate) mod outside;
 mod plan;
@@ -17,8 +20,6 @@ mod says;
 pub(crate) mod timer;
 pub(crate) mod topic;
 mod work;
-
-use std::collections::BTreeMap;
 
 use database::Database;
 use group::Group;
@@ -51,9 +52,14 @@ pub(crate) struct Cluster {
     database_hosts: Vec<Option<usize>>,
     /// Lines that were written and not yet taken.
     pub(crate) lines: Vec<Line>,
+    /// Instances whose process has begun again, not yet taken.
+    pub(crate) began_again: Vec<usize>,
+    /// Of each partition of each group, the record after the last that was worked on.
+    written: Vec<Vec<u64>>,
     everyday: Vec<Everyday>,
     /// Share of everyday lines of applications in words that nobody has a pattern for.
     unmatched: f64,
+    eager: Vec<bool>,
     spent: Vec<f64>,
     /// Processor seconds that nodes of the run used in this step, by host.
     hosts_use: Vec<f64>,
@@ -67,6 +73,9 @@ pub(crate) struct Producer {
     pub(crate) host: Option<usize>,
     /// Records sent so far.
     pub(crate) sent: f64,
+    sent_bytes: f64,
+    /// Mean size of the records of the last seconds, in bytes.
+    pub(crate) record_size: f64,
 }
 
 /// Processor seconds that taking and sending one record costs a producer.
@@ -100,6 +109,10 @@ pub(crate) struct Env<'a> {
     knobs: &'a Knobs,
     lines: &'a mut Vec<Line>,
     asked: Vec<Asked>,
+    /// Of each partition of each group, the record after the last that was worked on.
+    written: &'a mut [Vec<u64>],
+    /// Whether members give up what they have before a rebalance, by group.
+    eager: &'a [bool],
 }
 
 impl Env<'_> {
@@ -123,13 +136,15 @@ impl Cluster {
             instances: self.instances.len(),
             databases: self.databases.len(),
             hosts: self.hosts.len(),
+            topics: self.topics.len(),
+            groups: self.groups.len(),
         }
     }
 
     /// Begins a step: records arrive from now on.
     pub(crate) fn begin_step(&mut self) {
-        for topic in &mut self.topics {
-            topic.begin_step(self.now, &self.knobs.producers);
+        for (topic, own) in self.topics.iter_mut().zip(&self.knobs.topics) {
+            topic.begin_step(self.now, &self.knobs.producers, own);
         }
     }
 
@@ -167,24 +182,14 @@ impl Cluster {
     }
 
     fn each_instance(&mut self, mut act: impl FnMut(&mut Instance, &mut Env<'_>)) {
-        let Self { instances, topics, databases, caches, endpoints, knobs, lines, groups, .. } = self;
+        let Self { instances, topics, databases, caches, endpoints, knobs, lines, groups, written, eager, .. } = self;
+        let asked = vec![];
+        let mut env = Env { topics, databases, caches, endpoints, knobs, lines, asked, written, eager };
         for instance in instances {
-            let mut env = Env { topics, databases, caches, endpoints, knobs, lines, asked: vec![] };
             act(instance, &mut env);
-            let mut refused = None;
-            for asked in std::mem::take(&mut env.asked) {
-                let group = &mut groups[instance.group];
-                if !group.commit(asked.instance, asked.partition, asked.offset, asked.at) {
-                    refused = Some(group.name.clone());
-                }
-            }
-            if let Some(group) = refused {
-                let message = format!(
-                    "[Consumer clientId={0}, groupId={group}] Offset commit failed: Commit cannot be completed since the \
-                     group has already rebalanced and assigned the partitions to another member.",
-                    instance.name
-                );
-                instance.say(&mut env, Level::Error, "o.a.k.c.c.internals.ConsumerCoordinator", message);
+            if !env.asked.is_empty() {
+                let asked = std::mem::take(&mut env.asked);
+                coordinator::take_commits(instance, &mut groups[instance.group], &asked, &mut env);
             }
         }
     }
@@ -195,7 +200,14 @@ impl Cluster {
         for (place, producer) in producers.iter_mut().enumerate() {
             let sent: f64 = topics.iter().map(|topic| topic.sent_by(place)).sum();
             producer.host.into_iter().for_each(|host| hosts_use[host] += (sent - producer.sent) * PRODUCER_CPU);
-            producer.sent = sent;
+            let bytes: f64 = topics.iter().map(|topic| topic.bytes_sent_by(place)).sum();
+            let (records, bytes_now) = (sent - producer.sent, bytes - producer.sent_bytes);
+            if records > 0.0 {
+                // The client's window of 30 seconds.
+                let keep = if producer.record_size > 0.0 { libm::exp(-STEP.as_seconds() / 15.0) } else { 0.0 };
+                producer.record_size = keep * producer.record_size + (1.0 - keep) * bytes_now / records;
+            }
+            (producer.sent, producer.sent_bytes) = (sent, bytes);
         }
     }
 
@@ -222,99 +234,13 @@ impl Cluster {
         }
     }
 
-    /// What the group coordinators do: put out who is silent, and give out partitions anew.
-    fn coordinate(&mut self) {
-        let now = self.now;
-        for place in 0..self.instances.len() {
-            let (group, plan) = (self.instances[place].group, self.instances[place].plan.clone());
-            let instance = &mut self.instances[place];
-            let (began, until) = instance.paused;
-            let is_paused = instance.is_paused(now);
-            let is_silent = is_paused && now - began > plan.session_timeout;
-            let too_long = instance.batch.as_ref().is_some_and(|batch| now - batch.polled > plan.max_poll_interval);
-            let member = instance.member_id.clone();
-            if (is_silent || (too_long && !is_paused)) && !instance.is_out {
-                instance.is_out = true;
-                let members = &mut self.groups[group];
-                if members.remove(place, now) {
-                    let (name, generation) = (members.name.clone(), members.generation);
-                    let reason = if is_silent {
-                        let gone = format!("Member {member} in group {name} has failed, removing it from the group.");
-                        self.coordinator_says(group, gone);
-                        format!("removing member {member} on heartbeat expiration")
-                    } else {
-                        let leaving = format!(
-                            "[Consumer clientId={0}, groupId={name}] consumer poll timeout has expired. This means the \
-                             time between subsequent calls to poll() was longer than the configured \
-                             max.poll.interval.ms, which typically implies that the poll loop is spending too much time \
-                             processing messages.",
-                            self.instances[place].name
-                        );
-                        self.client_says(place, Level::Warn, leaving);
-                        format!("explicit leave of member {member}")
-                    };
-                    self.coordinator_says(
-                        group,
-                        format!(
-                            "Preparing to rebalance group {name} in state PreparingRebalance with old generation \
-                             {generation} (reason: {reason})."
-                        ),
-                    );
-                }
-            } else if instance.wants_in && until <= now && !self.groups[group].members.contains(&place) {
-                self.groups[group].join(place, now);
-                self.client_says(place, Level::Info, "(Re-)joining group".into());
-            }
-        }
-        for place in 0..self.groups.len() {
-            if self.groups[place].settle(now) {
-                let group = &self.groups[place];
-                let text = format!(
-                    "Stabilized group {} generation {} with {} members.",
-                    group.name,
-                    group.generation,
-                    group.members.len()
-                );
-                self.coordinator_says(place, text);
-                self.hand_out(place);
-            }
-        }
-    }
-
-    fn hand_out(&mut self, group: usize) {
-        let known = &self.groups[group];
-        for instance in self.instances.iter_mut().filter(|instance| instance.group == group) {
-            if known.members.contains(&instance.index) {
-                let partitions: BTreeMap<u32, u64> = known
-                    .partitions_of(instance.index)
-                    .map(|partition| (partition, known.position(partition)))
-                    .collect();
-                instance.assign(&partitions);
-            }
-        }
-    }
-
-    fn coordinator_says(&mut self, group: usize, message: String) {
-        if !self.brokers.is_empty() {
-            let source = Source::Broker(group % self.brokers.len());
-            let logger = "kafka.coordinator.group.GroupCoordinator";
-            self.lines.push(Line { at: self.now, source, level: Level::Info, logger, message });
-        }
-    }
-
-    fn client_says(&mut self, instance: usize, level: Level, message: String) {
-        let logger = "o.a.k.c.c.internals.ConsumerCoordinator";
-        self.instances[instance].meters.lines[level as usize] += 1;
-        self.lines.push(Line { at: self.now, source: Source::Instance(instance), level, logger, message });
-    }
-
     /// Lines of everyday work: applications write of the records that they have just done or sent, servers of themselves.
     fn write_everyday(&mut self) {
         let Self { everyday, unmatched, instances, producers, lines, now, .. } = self;
         let began = *now - STEP;
         for Everyday { source, stream, per_record, per_second, seen } in everyday {
             let done = match *source {
-                Source::Instance(place) => instances[place].meters.done(),
+                Source::Instance(place) => instances[place].meters.done() as f64,
                 Source::Producer(place) => producers[place].sent,
                 _ => 0.0,
             };
@@ -366,7 +292,9 @@ impl Cluster {
         let group = &self.groups[group];
         let topic = &self.topics[group.topic];
         group.committed.iter().enumerate().map(move |(partition, committed)| {
-            topic.log_end(partition as u32, self.now).saturating_sub(committed.unwrap_or(0))
+            // Who has committed nothing would begin with the oldest record.
+            let from = committed.or_else(|| Some(topic.partitions.get(partition)?.log_start)).unwrap_or(0);
+            topic.log_end(partition as u32, self.now).saturating_sub(from)
         })
     }
 }

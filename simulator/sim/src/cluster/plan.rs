@@ -1,6 +1,7 @@
 //! What the work on one record is made of, in order, as one service does it.
 
 use super::pool::Pool;
+use crate::scenario::node::Assignor;
 use crate::units::Micros;
 
 /// The work of one service, and the settings of its consumers.
@@ -25,6 +26,9 @@ pub(crate) struct Plan {
     pub(crate) max_poll_interval: Micros,
     pub(crate) session_timeout: Micros,
     pub(crate) commit_interval: Micros,
+    /// Wait before a record is tried again that failed.
+    pub(crate) retry_backoff: Micros,
+    pub(crate) assignor: Assignor,
 }
 
 /// One step of the work.

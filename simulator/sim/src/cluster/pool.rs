@@ -62,6 +62,12 @@ impl Pool {
         std::mem::take(&mut self.busy) as f64 / over.0.max(1) as f64
     }
 
+    /// Ends with its process: nobody has a connection or waits for one.
+    pub(crate) fn close(&mut self, now: Micros) {
+        self.account(now);
+        (self.in_use, self.waiting) = (0, 0);
+    }
+
     fn account(&mut self, now: Micros) {
         self.busy += (now - self.since).0.max(0) * i64::from(self.in_use);
         self.since = self.since.max(now);

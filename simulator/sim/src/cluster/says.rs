@@ -1,11 +1,120 @@
 //! What applications, clients and servers write into their logs. Orders and users are named as real lines name them, so
 //! that redaction has something to do; no line names a fault.
 
+use super::line::Level;
+use super::topic::Bad;
 use crate::random::Stream;
 use crate::units::Micros;
 
 pub(crate) const HANDLER: &str = "c.s.fulfilment.OrderEventHandler";
 pub(crate) const READER: &str = "c.s.fulfilment.OrderReader";
+
+pub(crate) const APPLICATION: &str = "c.s.fulfilment.Application";
+pub(crate) const CONTAINER: &str = "o.s.k.l.KafkaMessageListenerContainer";
+pub(crate) const COORDINATOR: &str = "o.a.k.c.c.internals.ConsumerCoordinator";
+pub(crate) const SUBSCRIPTION: &str = "o.a.k.c.c.internals.SubscriptionState";
+
+pub(crate) const POLL_TIMEOUT: &str = "consumer poll timeout has expired. This means the time between subsequent calls to \
+     poll() was longer than the configured max.poll.interval.ms, which typically implies that the poll loop is spending \
+     too much time processing messages.";
+pub(crate) const LOST: &str = "Giving away all assigned partitions as lost since generation/memberID has been reset, \
+     indicating that consumer is in old state or no longer part of the group";
+
+/// A line of a consumer's client.
+pub(crate) fn of_client(client: &str, group: &str, message: &str) -> String {
+    format!("[Consumer clientId={client}, groupId={group}] {message}")
+}
+
+/// What an application and its client say when they begin.
+pub(crate) fn begins(service: &str, max_poll_records: u32, max_poll_interval: Micros) -> [String; 2] {
+    [
+        format!("Started {service} in 7.9 seconds (process running for 8.4)"),
+        format!(
+            "ConsumerConfig values: auto.offset.reset = earliest, enable.auto.commit = false, max.poll.interval.ms = \
+             {}, max.poll.records = {max_poll_records}",
+            max_poll_interval.as_millis()
+        ),
+    ]
+}
+
+/// What is said by whom when Kafka refuses a client.
+pub(crate) fn denied(client: &str, group: &str) -> [(Level, &'static str, String); 3] {
+    const WHY: &str = "failed authentication due to: Authentication failed: credentials for user could not be verified";
+    [
+        (
+            Level::Error,
+            "o.a.kafka.clients.NetworkClient",
+            of_client(client, group, &format!("Connection to node -1 {WHY}")),
+        ),
+        (
+            Level::Error,
+            CONTAINER,
+            "Authentication/Authorization Exception and no authExceptionRetryInterval set: \
+             org.apache.kafka.common.errors.SaslAuthenticationException"
+                .into(),
+        ),
+        (Level::Error, CONTAINER, "Fatal consumer exception; stopping container".into()),
+    ]
+}
+
+/// A record that the client cannot turn into an object.
+pub(crate) fn unreadable(topic: &str, partition: u32, offset: u64) -> String {
+    format!(
+        "Stopping: org.apache.kafka.common.errors.RecordDeserializationException: Error deserializing VALUE for partition \
+         {topic}-{partition} at offset {offset}. If needed, please seek past the record to continue consumption."
+    )
+}
+
+/// A record that its handler failed on, and that is tried again.
+pub(crate) fn failed(ids: &mut Stream, topic: &str, (partition, offset): (u32, u64), why: Bad) -> (String, String) {
+    let cause = match why {
+        Bad::Twice => format!(
+            "org.springframework.dao.DuplicateKeyException: PreparedStatementCallback; Duplicate entry '{}-{}' for key \
+             'order_line.PRIMARY'",
+            order(ids),
+            1 + ids.below(4)
+        ),
+        _ => format!("java.lang.IllegalArgumentException: quantity of order_id={} is not positive: -1", order(ids)),
+    };
+    (
+        format!(
+            "Consumer exception: org.springframework.kafka.listener.ListenerExecutionFailedException: Listener method \
+             threw an exception at {topic}-{partition}@{offset}; nested exception is {cause}"
+        ),
+        format!("Record in retry and not yet recovered: {topic}-{partition}@{offset}"),
+    )
+}
+
+pub(crate) fn commit_refused(client: &str, group: &str) -> String {
+    const WHY: &str = "Offset commit failed: Commit cannot be completed since the group has already rebalanced and \
+         assigned the partitions to another member.";
+    of_client(client, group, WHY)
+}
+
+/// A commit that its coordinator did not write down in time.
+pub(crate) fn commit_lost(client: &str, group: &str, topic: &str, partition: u32, offset: u64) -> [(Level, String); 2] {
+    let failed =
+        format!("Offset commit failed on partition {topic}-{partition} at offset {offset}: The request timed out.");
+    let all = format!(
+        "Offset commit with offsets {{{topic}-{partition}=OffsetAndMetadata{{offset={offset}, leaderEpoch=null, \
+         metadata=''}}}} failed"
+    );
+    [(Level::Error, of_client(client, group, &failed)), (Level::Warn, of_client(client, group, &all))]
+}
+
+/// A consumer that finds nothing committed.
+pub(crate) fn set_back(client: &str, group: &str, topic: &str, partition: u32, offset: u64) -> [String; 2] {
+    [
+        of_client(client, group, &format!("Found no committed offset for partition {topic}-{partition}")),
+        of_client(
+            client,
+            group,
+            &format!(
+                "Resetting offset for partition {topic}-{partition} to position FetchPosition{{offset={offset}}}."
+            ),
+        ),
+    ]
+}
 
 pub(crate) fn order(ids: &mut Stream) -> u64 {
     80_000_000 + ids.below(9_999_999)

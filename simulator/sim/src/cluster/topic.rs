@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::knobs::ProducerKnobs;
+use super::knobs::{ProducerKnobs, TopicKnobs};
 use crate::random::{Stream, Streams};
 use crate::scenario::node::TopicSpec;
 use crate::scenario::spec::{KeyDist, KeysSpec, Phase, WorkloadSpec};
@@ -36,6 +36,21 @@ pub(crate) struct Partition {
     arrivals: Stream,
     /// Ends of closed segments: when, and the offset after their last record.
     segments: VecDeque<(Micros, u64)>,
+    /// The first record that consumers cannot get past.
+    pub(crate) bad: Option<(u64, Bad)>,
+    /// Which records cannot be read.
+    forms: Stream,
+}
+
+/// Why a record is not worked on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Bad {
+    /// Its content makes the handler fail, after so long.
+    Poison(Micros),
+    /// Its form is one that consumers do not know.
+    Unreadable,
+    /// Its row is there already.
+    Twice,
 }
 
 /// What producers send.
@@ -48,8 +63,11 @@ struct Load {
     wander: f64,
     wander_at: Micros,
     wandering: Stream,
-    pub(crate) record_bytes: f64,
+    record_bytes: f64,
+    /// Size of the records of this step, as a multiple of the usual one.
+    size: f64,
     sent: Vec<f64>,
+    sent_bytes: Vec<f64>,
 }
 
 /// Over which time the rate forgets where it was.
@@ -81,6 +99,8 @@ impl Topic {
                 share,
                 arrivals: streams.stream(name, &format!("arrivals {number}")),
                 segments: VecDeque::new(),
+                bad: None,
+                forms: streams.stream(name, &format!("forms {number}")),
             }
         };
         let partitions = shares.into_iter().enumerate().map(partition).collect();
@@ -94,6 +114,8 @@ impl Topic {
                 (season.period.log_normal().0, season.amp, phase)
             }),
             sent: vec![0.0; producers.len()],
+            sent_bytes: vec![0.0; producers.len()],
+            size: 1.0,
             producers,
             noise: workload.noise,
             wander: 0.0,
@@ -114,12 +136,19 @@ impl Topic {
     }
 
     /// Lets the records of the last step be there, and draws those of the step that begins now.
-    pub(crate) fn begin_step(&mut self, now: Micros, knobs: &[ProducerKnobs]) {
+    pub(crate) fn begin_step(&mut self, now: Micros, knobs: &[ProducerKnobs], own: &TopicKnobs) {
         self.began = now;
         let expected = self.load.as_mut().map_or(0.0, |load| load.expected(now, self.step, knobs));
-        for partition in &mut self.partitions {
+        let unreadable = self.load.as_ref().map_or(0.0, |load| load.mixed(knobs, |knobs| knobs.unreadable));
+        for (number, partition) in self.partitions.iter_mut().enumerate() {
             partition.log_end += partition.arriving;
-            partition.arriving = partition.arrivals.poisson(expected * partition.share);
+            let share = match own.hot {
+                Some((hot, more)) => partition.share * (1.0 - more) + if hot == number as u32 { more } else { 0.0 },
+                None => partition.share,
+            };
+            partition.arriving = partition.arrivals.poisson(expected * share);
+            let poison = own.poison.filter(|(poisoned, _)| *poisoned == number as u32);
+            partition.spoil(unreadable, poison.map(|(_, seconds)| Micros::of_seconds(seconds)));
         }
         if now >= self.next_roll {
             self.next_roll = now + CHECK_RETENTION.min(self.segment);
@@ -145,8 +174,32 @@ impl Topic {
         partition.log_end + partition.arriving * passed / self.step.0 as u64
     }
 
+    /// Bytes of a record that is sent now.
     pub(crate) fn record_bytes(&self) -> f64 {
-        self.load.as_ref().map_or(0.0, |load| load.record_bytes)
+        self.load.as_ref().map_or(0.0, |load| load.record_bytes * load.size)
+    }
+
+    /// Size of a record that is sent now, as a multiple of the usual one.
+    pub(crate) fn size(&self) -> f64 {
+        self.load.as_ref().map_or(1.0, |load| load.size)
+    }
+
+    /// Bytes that this producer has sent to the topic.
+    pub(crate) fn bytes_sent_by(&self, producer: usize) -> f64 {
+        let Some(load) = &self.load else { return 0.0 };
+        load.producers.iter().position(|known| *known == producer).map_or(0.0, |place| load.sent_bytes[place])
+    }
+
+    /// The first record of a partition that consumers cannot get past, if it is this one or follows it.
+    pub(crate) fn bad_from(&self, partition: u32, offset: u64) -> Option<(u64, Bad)> {
+        self.partitions.get(partition as usize)?.bad.filter(|(at, _)| *at >= offset)
+    }
+
+    /// Where whoever has nothing committed begins: so far back, as a share of what is kept.
+    pub(crate) fn far_back(&self, partition: u32, share: f64) -> u64 {
+        let Some(known) = self.partitions.get(partition as usize) else { return 0 };
+        let kept = known.log_end.saturating_sub(known.log_start);
+        known.log_end - (kept as f64 * share.clamp(0.0, 1.0)) as u64
     }
 
     /// Records per second that its producers usually send, all together.
@@ -176,8 +229,11 @@ impl Topic {
         let arrived: u64 = self.partitions.iter().map(|partition| partition.arriving).sum();
         if let Some(load) = &mut self.load {
             let whole: f64 = load.producers.iter().map(|producer| knobs[*producer].rate).sum();
-            for (sent, producer) in load.sent.iter_mut().zip(&load.producers) {
-                *sent += if whole > 0.0 { arrived as f64 * knobs[*producer].rate / whole } else { 0.0 };
+            let sent = load.sent.iter_mut().zip(&mut load.sent_bytes);
+            for ((sent, bytes), producer) in sent.zip(&load.producers) {
+                let more = if whole > 0.0 { arrived as f64 * knobs[*producer].rate / whole } else { 0.0 };
+                *sent += more;
+                *bytes += more * load.record_bytes * knobs[*producer].bytes;
             }
         }
     }
@@ -207,7 +263,44 @@ impl Load {
         let season = self.seasonal(now);
         let wanted: f64 = self.producers.iter().map(|producer| knobs[*producer].rate).sum();
         let share = wanted / self.producers.len().max(1) as f64;
+        self.size = self.mixed(knobs, |knobs| knobs.bytes);
         self.rate * season * libm::exp(self.wander) * share * step.as_seconds()
+    }
+}
+
+impl Load {
+    /// The mean over all records of what differs from producer to producer.
+    fn mixed(&self, knobs: &[ProducerKnobs], of: impl Fn(&ProducerKnobs) -> f64) -> f64 {
+        let mine = || self.producers.iter().map(|producer| &knobs[*producer]);
+        let whole: f64 = mine().map(|knobs| knobs.rate).sum();
+        if whole > 0.0 {
+            mine().map(|knobs| knobs.rate * of(knobs)).sum::<f64>() / whole
+        } else {
+            of(&ProducerKnobs::default())
+        }
+    }
+}
+
+impl Partition {
+    /// Lets a record of this step be one that consumers cannot get past.
+    fn spoil(&mut self, unreadable: f64, poison: Option<Micros>) {
+        if poison.is_none() && matches!(self.bad, Some((_, Bad::Poison(_)))) {
+            // Somebody has taken it out, or told consumers to skip it.
+            self.bad = None;
+        }
+        if unreadable <= 0.0 && self.bad.is_some_and(|(at, kind)| kind == Bad::Unreadable && at >= self.log_end) {
+            self.bad = None;
+        }
+        if self.bad.is_none() {
+            self.bad = match poison {
+                Some(fails_after) => Some((self.log_end, Bad::Poison(fails_after))),
+                None if unreadable > 0.0 => {
+                    let misses = libm::log(1.0 - self.forms.unit()) / libm::log1p(-unreadable.min(0.999_999));
+                    Some((self.log_end + misses as u64, Bad::Unreadable))
+                }
+                None => None,
+            };
+        }
     }
 }
 

@@ -8,12 +8,16 @@ use super::knobs::MOST_STATEMENTS;
 use super::line::{Level, Line, Source};
 use super::plan::{Step, Visit};
 use super::says;
+use super::topic::Bad;
 use crate::units::Micros;
 
 /// Times that a record waits for a connection in vain before it is set aside.
 const MOST_WAITS: u32 = 3;
 /// What happens between two of them.
 const WAIT_BACKOFF: Micros = Micros::SECOND;
+/// By how much more processor time and memory a record takes for each further record that would fit into its bytes.
+const SIZE_CPU: f64 = 0.1;
+const SIZE_HEAP: f64 = 0.5;
 /// Network and driver, per statement.
 const ROUND_TRIP: f64 = 0.0004;
 
@@ -42,9 +46,15 @@ impl Instance {
     /// Gives free threads the records that wait for one.
     pub(super) fn start_work(&mut self, env: &mut Env<'_>) {
         while let Some(batch) = &mut self.batch {
-            let count = (self.plan.threads - self.stuck).saturating_sub(self.active).min(batch.queued);
+            let mut count = (self.plan.threads - self.stuck).saturating_sub(self.active).min(batch.queued);
             if count == 0 {
                 return;
+            }
+            let fails = batch.bad_queued.checked_sub(1).map(|place| batch.bad[place].2);
+            if fails.is_some() {
+                // A record that will fail goes its own way.
+                batch.bad_queued -= 1;
+                count = 1;
             }
             batch.queued -= count;
             self.active += count;
@@ -58,6 +68,7 @@ impl Instance {
                 reads: 0,
                 waits: 0,
                 has_stalled: false,
+                fails,
             };
             self.enter(flight, env);
         }
@@ -71,9 +82,19 @@ impl Instance {
     /// Begins the step that the flight has come to.
     fn enter(&mut self, mut flight: Flight, env: &mut Env<'_>) {
         let plan = self.plan.clone();
-        let Some(step) = plan.steps.get(flight.step) else { return self.finish(flight, true, env) };
+        if flight.step > 0 && matches!(flight.fails, Some(Bad::Poison(left)) if left == Micros::ZERO) {
+            return self.finish(flight, false, env);
+        }
+        let Some(step) = plan.steps.get(flight.step) else {
+            return self.finish(flight, flight.fails.is_none(), env);
+        };
         let knobs = env.knobs.instances[self.index];
         match step {
+            Step::Cpu(_) if knobs.wedged => {
+                // Its thread waits for a lock that is never let go of.
+                flight.state = State::Stall { due: self.now.max(self.paused.1) + Micros::SECOND };
+                self.flights.push(flight);
+            }
             Step::Cpu(_) if knobs.stall_s > 0.0 && !flight.has_stalled => {
                 flight.has_stalled = true;
                 let stall = Micros::of_seconds(knobs.stall_s * self.stream.factor(0.2));
@@ -82,10 +103,12 @@ impl Instance {
             }
             Step::Cpu(share) => {
                 let count = f64::from(flight.count);
-                self.allocate(count * plan.per_record * share * knobs.allocation, env);
+                let size = env.topics[self.topic].size() - 1.0;
+                self.allocate(count * plan.per_record * share * knobs.allocation * (1.0 + SIZE_HEAP * size), env);
                 self.chatter(count * share * knobs.chatter, env);
                 let lines = share * knobs.chatter * LINE;
-                let work = plan.cpu * share * knobs.cpu * self.stream.factor(0.15) + lines;
+                let slower = knobs.cpu * (1.0 + SIZE_CPU * size);
+                let work = plan.cpu * share * slower * self.stream.factor(0.15) + lines;
                 self.on_cpu += flight.count;
                 self.meters.cpu_seconds += work * count;
                 // Threads that write lines stand in line for the appender, which writes one at a time.
@@ -123,7 +146,16 @@ impl Instance {
             State::Stall { .. } => self.enter(flight, env),
             State::Cpu { .. } => {
                 self.on_cpu -= flight.count;
-                self.next(flight, env);
+                match flight.fails {
+                    // The handler throws when it looks at what is in the record, or has waited for something in vain.
+                    Some(Bad::Poison(after)) if after > Micros::ZERO => {
+                        flight.fails = Some(Bad::Poison(Micros::ZERO));
+                        flight.step += 1;
+                        flight.state = State::Stall { due: self.now + after };
+                        self.flights.push(flight);
+                    }
+                    _ => self.next(flight, env),
+                }
             }
             State::Away { from: Away::Cache { miss: Some(pool) }, .. } => self.ask(flight, pool, Visit::Read, env),
             State::Away { from: Away::Cache { miss: None }, .. } => self.next(flight, env),
@@ -142,6 +174,11 @@ impl Instance {
                     flight.wrote = self.now;
                 }
                 self.serve_line(pool, env);
+                if visit == Visit::Write && flight.fails == Some(Bad::Twice) {
+                    // The row is there: the server refuses the statement, and the transaction is rolled back.
+                    env.databases[self.pools[pool].database].rolled_back += u64::from(flight.count);
+                    return self.finish(flight, false, env);
+                }
                 match visit {
                     Visit::Write | Visit::Read => self.next(flight, env),
                     Visit::Back => self.look_for_row(flight, pool, env),
@@ -297,7 +334,12 @@ impl Instance {
     /// The work on these records is over.
     fn finish(&mut self, flight: Flight, is_good: bool, env: &mut Env<'_>) {
         let took = self.now - flight.began;
-        let timer = if is_good { &mut self.meters.listener } else { &mut self.meters.listener_failed };
+        let timer = match flight.fails {
+            _ if is_good => &mut self.meters.listener,
+            Some(Bad::Twice) => &mut self.meters.listener_twice,
+            Some(_) => &mut self.meters.listener_poison,
+            None => &mut self.meters.listener_failed,
+        };
         timer.record(self.now, flight.count, took);
         self.meters.last_took = took;
         self.active -= flight.count;

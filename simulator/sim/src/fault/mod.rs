@@ -156,3 +156,69 @@ fn instances(cluster: &Cluster, target: &str) -> Vec<usize> {
 fn database(cluster: &Cluster, target: &str) -> usize {
     cluster.databases.iter().position(|database| database.name == target).unwrap_or(0)
 }
+
+/// Index of a producer.
+fn producer(cluster: &Cluster, target: &str) -> usize {
+    cluster.producers.iter().position(|producer| producer.name == target).unwrap_or(0)
+}
+
+/// Index of a group.
+fn group(cluster: &Cluster, target: &str) -> usize {
+    cluster.groups.iter().position(|group| group.name == target).unwrap_or(0)
+}
+
+/// Whether this is a partition of some topic, such as `orders/3`.
+fn is_partition(scenario: &Scenario, target: &str) -> bool {
+    target.rsplit_once('/').is_some_and(|(topic, number)| {
+        let has = |of: &NodeOf| match of {
+            NodeOf::Topic(spec) => number.parse::<u32>().is_ok_and(|number| number < spec.partitions),
+            _ => false,
+        };
+        scenario.nodes.iter().any(|node| node.id == topic && has(&node.of))
+    })
+}
+
+/// Index of the topic of a partition, and its number.
+fn partition(cluster: &Cluster, target: &str) -> (usize, u32) {
+    let (topic, number) = target.rsplit_once('/').unwrap_or((target, "0"));
+    let place = cluster.topics.iter().position(|known| known.name == topic).unwrap_or(0);
+    (place, number.parse().unwrap_or(0))
+}
+
+/// Every service with its group.
+fn groups(scenario: &Scenario) -> impl Iterator<Item = (&str, &str)> {
+    scenario.nodes.iter().filter_map(|node| match &node.of {
+        NodeOf::Service(spec) => Some((node.id.as_str(), spec.kafka.group.as_str())),
+        _ => None,
+    })
+}
+
+fn is_group(scenario: &Scenario, target: &str) -> bool {
+    groups(scenario).any(|(_, group)| group == target)
+}
+
+/// The group of a service.
+fn group_of<'a>(scenario: &'a Scenario, service: &str) -> Option<&'a str> {
+    groups(scenario).find(|(name, _)| *name == service).map(|(_, group)| group)
+}
+
+/// Ids of the services of a group, at most two.
+fn services_of(scenario: &Scenario, group: &str) -> Vec<String> {
+    let own = groups(scenario).filter(|(_, name)| *name == group);
+    own.map(|(service, _)| format!("service:{service}")).take(2).collect()
+}
+
+/// Id of the broker that coordinates a group.
+fn coordinator_of(scenario: &Scenario, group: &str) -> Option<String> {
+    let place = groups(scenario).position(|(_, name)| name == group)?;
+    let brokers: Vec<&str> =
+        scenario.nodes.iter().filter(|node| matches!(node.of, NodeOf::Broker)).map(|node| node.id.as_str()).collect();
+    Some(format!("broker:{}", brokers.get(place % brokers.len().max(1))?))
+}
+
+/// Ids of the topics that a producer writes, at most two.
+fn feeds(scenario: &Scenario, producer: &str) -> Vec<String> {
+    let feeds = |producers: &[String]| producers.iter().any(|name| name == producer);
+    let topics = scenario.workloads.iter().filter(|(_, load)| feeds(&load.producers));
+    topics.map(|(topic, _)| format!("topic:{topic}")).take(2).collect()
+}

@@ -106,6 +106,23 @@ pub(crate) struct KafkaSpec {
     /// How long a fetch waits for more records when there are few.
     #[serde(default = "tenth")]
     pub(crate) fetch_wait: Number,
+    /// Who gets which partitions, and whether members give up theirs before a rebalance: Kafka's default does.
+    #[serde(default)]
+    pub(crate) assignor: Assignor,
+    /// Wait before a record is tried again that its handler failed on.
+    #[serde(default = "one_second")]
+    pub(crate) retry_backoff: Number,
+}
+
+/// `partition.assignment.strategy`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Assignor {
+    /// Eager: all members stop, and get contiguous ranges.
+    #[default]
+    Range,
+    /// Members go on with what they keep.
+    CooperativeSticky,
 }
 
 /// One call that the work on a record makes. Which fields count depends on what is called.

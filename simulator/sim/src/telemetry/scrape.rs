@@ -109,6 +109,22 @@ impl Target {
         }
     }
 
+    /// Nobody scrapes it any more: all its series end, `up` among them.
+    pub(crate) fn vanish(&mut self, telemetry: &mut Telemetry, at_ms: i64) {
+        self.scrapes += 1;
+        self.end_unseen(telemetry, at_ms);
+        let up = self.up.map(|up| &mut telemetry.series[up].samples);
+        if let Some(up) = up.filter(|up| up.last().is_some_and(|(_, value)| !super::is_stale(*value))) {
+            up.push((at_ms, STALE));
+        }
+    }
+
+    /// Lets all counters begin again at zero with a new process, once a page that nobody saw has read the old one's.
+    pub(crate) fn begin_again(&mut self, now: Micros) {
+        self.reset();
+        self.began_again = Some(now);
+    }
+
     fn end_unseen(&mut self, telemetry: &mut Telemetry, at_ms: i64) {
         for slot in self.slots.values().filter(|slot| slot.seen != self.scrapes) {
             let samples = &mut telemetry.series[slot.series].samples;
@@ -135,6 +151,8 @@ pub(crate) struct Page<'a> {
     at_ms: i64,
     now: Micros,
     pub(super) metric_noise: f64,
+    /// Whether anybody sees it.
+    is_seen: bool,
 }
 
 impl<'a> Page<'a> {
@@ -146,7 +164,12 @@ impl<'a> Page<'a> {
         metric_noise: f64,
     ) -> Self {
         target.scrapes += 1;
-        Self { target, telemetry, at_ms, now, metric_noise }
+        Self { target, telemetry, at_ms, now, metric_noise, is_seen: true }
+    }
+
+    /// One that nobody sees: it only notes where counters stand.
+    pub(crate) fn unseen(target: &'a mut Target, telemetry: &'a mut Telemetry, (at_ms, now): (i64, Micros)) -> Self {
+        Self { target, telemetry, at_ms, now, metric_noise: 0.0, is_seen: false }
     }
 
     /// Seconds since the process began; `before_s` is how long it was up when the run began.
@@ -185,6 +208,9 @@ impl<'a> Page<'a> {
 
     /// A factor of noise for a measurement that is noisy in real life.
     pub(super) fn noise(&mut self) -> f64 {
+        if !self.is_seen {
+            return 1.0;
+        }
         self.target.noise.factor(self.metric_noise)
     }
 
@@ -204,6 +230,10 @@ impl<'a> Page<'a> {
         }
         let Target { slots, labels: own, scrapes, .. } = &mut *self.target;
         let telemetry = &mut *self.telemetry;
+        if !self.is_seen {
+            slots.entry(key.finish()).and_modify(|slot| slot.last = value);
+            return;
+        }
         let slot = slots.entry(key.finish()).or_insert_with(|| {
             let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
             // What the exporter says of itself wins over nothing here: targets add other names than exporters do.

@@ -112,3 +112,11 @@ pub(crate) fn lags(seen: &Seen) -> Vec<f64> {
 pub(crate) fn spread(values: &[f64]) -> f64 {
     values.iter().copied().fold(0.0, f64::max) / values.iter().copied().fold(f64::MAX, f64::min)
 }
+
+/// How often processes of a pod, or of all pods of a job, began again.
+pub(crate) fn restarts(seen: &Seen, name: &str) -> usize {
+    let label = if name.rsplit('-').next().is_some_and(|number| number.parse::<u32>().is_ok()) { "pod" } else { "job" };
+    let uptimes = seen.ask(&format!("process_uptime_seconds{{{label}=\"{name}\"}}"));
+    let falls = |points: &[(f64, f64)]| points.windows(2).filter(|pair| pair[1].1 < pair[0].1).count();
+    uptimes.iter().map(|(_, points)| falls(points)).sum()
+}

@@ -14,7 +14,6 @@ pub(super) fn write(page: &mut Page<'_>, cluster: &mut Cluster, place: usize, no
         let behind = instance.positions.iter().map(|(number, at)| topic.log_end(*number, now).saturating_sub(at.next));
         (instance.positions.len(), behind.max())
     };
-    let record_bytes = cluster.topics[cluster.instances[place].topic].record_bytes();
     let endpoints: Vec<(String, String)> = cluster.instances[place]
         .plan
         .endpoints
@@ -25,12 +24,21 @@ pub(super) fn write(page: &mut Page<'_>, cluster: &mut Cluster, place: usize, no
     write_jvm(page, instance, now);
     write_pools(page, instance, now);
     write_executor(page, instance);
-    write_kafka(page, instance, (assigned, lag, record_bytes), now);
+    if instance.life.denied.is_none() {
+        // A client that is closed takes its metrics with it.
+        write_kafka(page, instance, (assigned, lag), now);
+    }
     let listener = |result, exception| [("exception", exception), ("name", "orders-listener-0"), ("result", result)];
     page.timer("spring_kafka_listener_seconds", &listener("success", "none"), &mut instance.meters.listener, now);
-    if instance.meters.listener_failed.count > 0 {
-        let labels = listener("failure", "CannotGetJdbcConnectionException");
-        page.timer("spring_kafka_listener_seconds", &labels, &mut instance.meters.listener_failed, now);
+    let meters = &mut instance.meters;
+    for (timer, exception) in [
+        (&mut meters.listener_failed, "CannotGetJdbcConnectionException"),
+        (&mut meters.listener_poison, "IllegalArgumentException"),
+        (&mut meters.listener_twice, "DuplicateKeyException"),
+    ] {
+        if timer.count > 0 {
+            page.timer("spring_kafka_listener_seconds", &listener("failure", exception), timer, now);
+        }
     }
     for ((name, uri), timer) in endpoints.iter().zip(&mut instance.meters.http) {
         let labels = [
@@ -114,7 +122,7 @@ fn write_pools(page: &mut Page<'_>, instance: &mut Instance, now: Micros) {
 fn write_executor(page: &mut Page<'_>, instance: &Instance) {
     let labels = [("name", "orderWorkers")];
     let queued = instance.batch.as_ref().map_or(0, |batch| batch.queued);
-    let done = instance.meters.listener.count + instance.meters.listener_failed.count;
+    let done = instance.meters.done();
     page.gauge(
         "executor_active_threads",
         &labels,
@@ -128,20 +136,16 @@ fn write_executor(page: &mut Page<'_>, instance: &Instance) {
     page.counter("executor_completed_tasks_total", &labels, done as f64);
 }
 
-fn write_kafka(
-    page: &mut Page<'_>,
-    instance: &mut Instance,
-    (assigned, lag, record_bytes): (usize, Option<u64>, f64),
-    now: Micros,
-) {
+fn write_kafka(page: &mut Page<'_>, instance: &mut Instance, (assigned, lag): (usize, Option<u64>), now: Micros) {
     let name = instance.name.clone();
     let labels = [("client_id", name.as_str()), ("kafka_version", "3.9.0")];
     let known = |value: Option<f64>| value.unwrap_or(f64::NAN);
+    let since_heartbeat = (now - instance.last_heartbeat).as_seconds();
     let since_poll = (now - instance.last_poll).as_seconds();
     let meters = &mut instance.meters;
     let consumed = meters.consumed as f64;
     page.counter("kafka_consumer_fetch_manager_records_consumed_total", &labels, consumed);
-    page.counter("kafka_consumer_fetch_manager_bytes_consumed_total", &labels, consumed * record_bytes);
+    page.counter("kafka_consumer_fetch_manager_bytes_consumed_total", &labels, libm::floor(meters.consumed_bytes));
     page.gauge("kafka_consumer_fetch_manager_records_lag_max", &labels, known(lag.map(|lag| lag as f64)));
     page.gauge("kafka_consumer_last_poll_seconds_ago", &labels, libm::floor(since_poll));
     page.gauge("kafka_consumer_time_between_poll_avg", &labels, known(meters.between_polls.mean(now)) * 1000.0);
@@ -154,4 +158,13 @@ fn write_kafka(
     );
     page.counter("kafka_consumer_coordinator_commit_total", &labels, meters.commits as f64);
     page.counter("kafka_consumer_coordinator_rebalance_total", &labels, meters.rebalances as f64);
+    page.gauge(
+        "kafka_consumer_coordinator_rebalance_latency_avg",
+        &labels,
+        known(meters.join_latency.mean(now)) * 1000.0,
+    );
+    page.gauge("kafka_consumer_coordinator_last_heartbeat_seconds_ago", &labels, libm::floor(since_heartbeat));
+    let fetch_latency = known(meters.fetch_latency.mean(now)) * 1000.0;
+    page.gauge("kafka_consumer_fetch_manager_fetch_latency_avg", &labels, fetch_latency);
+    page.gauge("kafka_consumer_fetch_manager_records_per_request_avg", &labels, known(meters.per_poll.mean(now)) * 1e6);
 }

@@ -43,6 +43,6 @@ pub(super) fn write(page: &mut Page<'_>, cluster: &Cluster, now: Micros) {
         let labels = [("consumergroup", group.name.as_str()), ("topic", topic.name.as_str())];
         page.gauge("kafka_consumergroup_current_offset_sum", &labels, offsets);
         page.gauge("kafka_consumergroup_lag_sum", &labels, lags);
-        page.gauge("kafka_consumergroup_members", &labels[..1], group.members.len() as f64);
+        page.gauge("kafka_consumergroup_members", &labels[..1], (group.members.len() + group.ghosts.len()) as f64);
     }
 }

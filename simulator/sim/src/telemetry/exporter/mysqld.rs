@@ -21,6 +21,8 @@ pub(super) fn write(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
     page.counter("mysql_global_status_questions", &[], libm::floor(database.questions));
     page.counter("mysql_global_status_queries", &[], libm::floor(database.questions * 1.02));
     page.counter("mysql_global_status_slow_queries", &[], database.slow as f64);
+    let handler = |handler| [("handler", handler)];
+    page.counter("mysql_global_status_handlers_total", &handler("rollback"), database.rolled_back as f64);
     page.counter("mysql_global_status_innodb_row_lock_waits", &[], libm::floor(database.lock_waits));
     page.counter("mysql_global_status_innodb_row_lock_time", &[], libm::floor(database.lock_ms));
     page.gauge("mysql_global_status_uptime", &[], libm::floor(page.uptime(4_018_233.0)));

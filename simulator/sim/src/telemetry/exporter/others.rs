@@ -45,10 +45,11 @@ pub(super) fn write_producer(page: &mut Page<'_>, cluster: &Cluster, place: usiz
     let producer = &cluster.producers[place];
     let labels = [("client_id", producer.name.as_str()), ("kafka_version", "3.9.0")];
     let sent = producer.sent;
-    let bytes: f64 = cluster.topics.iter().map(|topic| topic.sent_by(place) * topic.record_bytes()).sum();
+    let bytes: f64 = cluster.topics.iter().map(|topic| topic.bytes_sent_by(place)).sum();
     page.counter("kafka_producer_record_send_total", &labels, libm::floor(sent));
     page.counter("kafka_producer_byte_total", &labels, libm::floor(bytes));
     page.counter("kafka_producer_record_error_total", &labels, 0.0);
+    page.gauge("kafka_producer_record_size_avg", &labels, libm::round(producer.record_size));
     let noise = page.noise();
     page.gauge("kafka_producer_request_latency_avg", &labels, 4.2 * noise);
     page.gauge("process_uptime_seconds", &[], page.uptime(41_387.0));

@@ -1,0 +1,53 @@
+//! Row 2: one key gets most of the records. All of them fall on one partition, which has one reader; the others have less
+//! to do than ever, and no further consumer helps.
+
+use crate::cluster::Cluster;
+use crate::cluster::knobs::Knobs;
+use crate::fault::{Drawn, Effect, Kind, is_partition, partition};
+use crate::scenario::Scenario;
+
+pub(in crate::fault) struct LoadHotKey;
+
+struct HotKey {
+    topic: usize,
+    partition: u32,
+    share: f64,
+}
+
+/// Share of all records that have the key: the least and the greatest severity.
+const SHARE: (f64, f64) = (0.15, 0.95);
+
+impl Kind for LoadHotKey {
+    fn slug(&self) -> &'static str {
+        "load.hot-key"
+    }
+
+    fn happens_to(&self) -> &'static str {
+        "a partition, as TOPIC/NUMBER"
+    }
+
+    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
+        is_partition(scenario, target)
+    }
+
+    fn params(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
+        let (topic, partition) = partition(cluster, &drawn.target);
+        let share = SHARE.0 + (SHARE.1 - SHARE.0) * drawn.severity.clamp(0.0, 1.0);
+        Box::new(HotKey { topic, partition, share })
+    }
+
+    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
+        let topic = target.rsplit_once('/').map_or(target, |(topic, _)| topic);
+        (format!("partition:{target}"), "keys", vec![format!("topic:{topic}")])
+    }
+}
+
+impl Effect for HotKey {
+    fn turn(&self, level: f64, knobs: &mut Knobs) {
+        knobs.topics[self.topic].hot = Some((self.partition, self.share * level));
+    }
+}
