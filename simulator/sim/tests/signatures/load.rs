@@ -100,7 +100,11 @@ fn records_in_an_unknown_form_end_every_consumer_again_and_again() {
     assert!(stands.iter().all(|offset| *offset == stands[0]), "{stands:?}");
     assert!(lags(&seen).iter().all(|lag| *lag > 5000.0), "{:?}", lags(&seen));
     // Each process lives for some seconds, so that few scrapes find one.
-    assert!(restarts(&seen, "fulfilment") >= 2, "{}", restarts(&seen, "fulfilment"));
+    let (seen_again, begins) = (restarts(&seen, "fulfilment"), seen.says("Started fulfilment in"));
+    assert!(seen_again >= 2 && begins >= 8, "{seen_again} {begins}");
+    assert!(seen.means("avg(up{job=\"fulfilment\"})").1 < 0.6);
+    let (ends, rebalances) = (seen.says("RecordDeserializationException"), seen.says("Preparing to rebalance group"));
+    assert!(ends > 10 && rebalances > 5, "{ends} {rebalances}");
 }
 
 #[test]
