@@ -30,7 +30,14 @@ pub struct Bundled<'a> {
 }
 
 /// Bundled plugins that are there to be compared with, and run only when they are named.
-const BASELINES: [&str; 2] = ["scorer-largest-z", "ranker-largest-z"];
+const BASELINES: [&str; 6] = [
+    "scorer-largest-z",
+    "ranker-largest-z",
+    "ranker-first-anomaly",
+    "ranker-most-errors",
+    "ranker-farthest-anomaly",
+    "ranker-class-prior",
+];
 
 /// The plugins that judge and tell.
 #[derive(Clone, Debug)]
