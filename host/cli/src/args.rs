@@ -2,6 +2,7 @@
 
 mod audit;
 mod author;
+mod grade;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use audit::{AuditCommand, AuditFormat, AuditPlace, VerifyArgs};
 pub use author::{AuthorCommand, BuildArgs, CheckArgs, Compiler, Language, NewArgs, TestArgs};
+pub use grade::{BaselineCommand, EvaluateArgs, GradeFormat, GradedArgs};
 
 const EXAMPLES: &str = "\
 Try it with nothing installed:
@@ -95,6 +97,12 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// Grade the plugins on simulated incidents whose cause is known.
     Evaluate(EvaluateArgs),
+    /// The baseline that grades are held against: what changed since it was written, and writing it anew.
+    Baseline {
+        /// What to do.
+        #[command(subcommand)]
+        command: BaselineCommand,
+    },
     /// Record a window from live sources as a bundle, to look at later or to hand on.
     Record(RecordArgs),
     /// What was diagnosed, from what and by whom: look at it, prove it, do it again.
@@ -275,26 +283,6 @@ pub struct SimulateArgs {
     /// can be read off something else, a truth that names what is not there. Writes nothing.
     #[arg(long, conflicts_with_all = ["out", "openmetrics", "serve", "list"])]
     pub lint: bool,
-}
-
-/// Arguments of `evaluate`.
-#[derive(Debug, Args)]
-pub struct EvaluateArgs {
-    /// A folder of scenario files, or `builtin:NAME` (`builtin:public` for all).
-    #[arg(long, value_name = "DIR|builtin:NAME", default_value = "builtin:public")]
-    pub scenarios: String,
-    /// Which draws of each, both ends included.
-    #[arg(long, value_name = "A..B", default_value = "1..10", value_parser = seeds)]
-    pub seeds: (u64, u64),
-    /// A plugin file to grade in place of the bundled one of its world (scorers: besides); may be repeated.
-    #[arg(long = "plugin", value_name = "FILE")]
-    pub plugins: Vec<PathBuf>,
-    /// Leave this bundled scorer out, to see what it is worth, or what yours is worth in its place; may be repeated.
-    #[arg(long, value_name = "NAME")]
-    pub without: Vec<String>,
-    /// How to print.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
 }
 
 /// Arguments of `record`.

@@ -19,6 +19,11 @@ pub const FOUND: u8 = 1;
 /// The job could not be done.
 pub const COULD_NOT: u8 = 2;
 
+/// Of the runs that were asked for some could not be made, so that nothing can be said of them.
+pub const INVALID: u8 = 3;
+/// There is no baseline, or one of other runs.
+pub const NO_BASELINE: u8 = 4;
+
 /// Prints.
 pub struct Output {
     colour: bool,

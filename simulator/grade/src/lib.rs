@@ -1,16 +1,38 @@
 //! How often are we right? Runs the whole pipeline, real collectors included, over simulated incidents whose cause is
 //! known, and grades each diagnosis. Only this crate reads the truth of a run, and it hands none of it on.
 //!
-//! Start at [`Stage`], which stands in for the network; [`Graded::of`] grades one diagnosis, [`Scorecard`] adds them up.
+//! Start at [`Stage`], which stands in for the network, and [`Exam::sit`], which makes one run and asks everybody about it;
+//! [`Graded::of`] grades one diagnosis, [`MEASURES`] are the figures about many, [`Scorecard`] adds them up.
 
+mod exam;
+mod forecast;
+mod gate;
 mod graded;
+mod interval;
+mod measure;
+mod moment;
+mod paired;
 mod past;
+pub mod report;
 mod scorecard;
+mod session;
 mod stage;
+mod watch;
 
-pub use graded::Graded;
-pub use scorecard::{Grade, Row, Run, Scorecard};
-pub use stage::{Stage, look, sources};
+pub use exam::{Asked, Contender, Exam, Question, Sat};
+pub use forecast::Forecasted;
+pub use gate::{Baseline, BaselineError, Fall, Flip, Judged, Kept, Waiver};
+pub use graded::{First, Graded};
+pub use interval::Estimate;
+pub use measure::calibration::{Bin, bins};
+pub use measure::waiting::Wait;
+pub use measure::{Better, MEASURES, Measure, confidences};
+pub use moment::Whole;
+pub use paired::{Change, Comparison, mcnemar, smallest_drop};
+pub use scorecard::{Failing, Row, Run, Scorecard, Spoken, Watched};
+pub use session::{ExamError, sit_all};
+pub use stage::{Stage, lane_sources, look, look_back, sources};
+pub use watch::{Cadence, Incident, incidents};
 
 use lagdoctor_bundle::{Alternative, Root, Truth};
 use lagdoctor_model::{Class, InvalidName, NodeId, Timestamp};

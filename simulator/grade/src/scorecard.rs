@@ -1,69 +1,106 @@
-//! Grades of many runs, added up: for each scenario and in all.
+//! Grades of many runs, added up: for each contender, family and scenario, and in all.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
-use lagdoctor_model::Gap;
+use lagdoctor_model::{Diagnosis, Gap, Verdict};
 use serde::Serialize;
 
-use crate::Graded;
+use crate::exam::Sat;
+use crate::forecast::Forecasted;
+use crate::graded::Graded;
+use crate::interval::Estimate;
+use crate::measure::waiting::Wait;
+use crate::measure::{MEASURES, Measure};
 
-/// One graded run.
+/// One graded run of one contender. Times are seconds since the run began.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
     /// The scenario.
     pub scenario: String,
     /// What `lagdoctor simulate` calls it, as a shell reads it: the same name, or a file.
     pub source: String,
+    /// Scenarios that are alike.
+    pub family: String,
     /// Its draw.
     pub seed: u64,
+    /// Hash of all that was seen in it: what another simulator or scenario would have made differs.
+    pub run_hash: u64,
     /// Whether something was broken.
     pub incident: bool,
-    /// The grade of the plugins.
+    /// Node and class of the first thing that broke.
+    pub root: Option<(String, String)>,
+    /// When it broke.
+    pub onset_s: Option<f64>,
+    /// When it began to hurt.
+    pub impact_s: Option<f64>,
+    /// The grade of the last verdict.
     pub grade: Graded,
-    /// What they said, in one line.
+    /// The grade of the newest verdict that was there three minutes after the impact; `None` where there is none to have,
+    /// or the contender was asked at the end alone.
+    pub early: Option<Graded>,
+    /// What the last verdict said, in one line.
     pub said: String,
     /// What was so, in one line.
     pub truth: String,
+    /// What watching showed; `None` where the contender was asked at the end alone.
+    pub watched: Option<Watched>,
+    /// Every verdict, in order of time.
+    pub spoken: Vec<Spoken>,
+    /// Backlog of the group that fell furthest behind, by minute; `None` where it was not read. Empty where the contender was
+    /// asked at the end alone.
+    pub backlog: Vec<Option<f64>>,
+    /// How the forecast fared.
+    pub forecast: Option<Forecasted>,
     /// The plugins that failed, with how. What they would have said is missing from the grade.
     pub failures: Vec<Gap>,
-    /// The grade of the naive rival, which blames the largest z-score.
-    pub rival: Graded,
-    /// From signals to verdict, in milliseconds.
+    /// From signals to verdict, the median of the run, in milliseconds.
     pub took_ms: f64,
 }
 
-/// Shares of right answers over runs with an incident, from 0 to 1; `None` where there was no such run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Grade {
-    /// How many runs.
-    pub n: usize,
-    /// Right node first.
-    pub ac1: Option<f64>,
-    /// Right node among the first three.
-    pub ac3: Option<f64>,
-    /// Right node and class first.
-    pub exact1: Option<f64>,
-    /// Right node first, by the naive rival.
-    pub rival_ac1: Option<f64>,
-    /// A known decoy first.
-    pub decoy_blame: Option<f64>,
-    /// Incidents on which it abstained.
-    pub abstention: Option<f64>,
-    /// Fault-free runs in which it saw an incident.
-    pub false_alarms: Option<f64>,
-    /// From signals to verdict, the median, in milliseconds.
-    pub ms_per_diagnosis: Option<f64>,
+/// What watching a run showed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Watched {
+    /// From impact to alarm; `None` where nothing broke.
+    pub detected: Option<Wait>,
+    /// From impact to the first of verdicts that are right from then on; `None` where nothing broke.
+    pub right: Option<Wait>,
+    /// How often the first cause changed.
+    pub flaps: usize,
+    /// Incidents that opened while nothing was wrong.
+    pub false_alarms: usize,
+    /// Hours that were watched while nothing was wrong.
+    pub fault_free_h: f64,
 }
 
-/// A scenario with its grade.
+/// One verdict of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Row {
-    /// The scenario.
-    pub scenario: String,
-    /// Its grade.
-    #[serde(flatten)]
-    pub grade: Grade,
+pub struct Spoken {
+    /// Seconds since the run began.
+    pub at_s: f64,
+    /// `cause`, `no-incident` or `insufficient-evidence`.
+    pub verdict: Verdict,
+    /// The first cause.
+    pub node: Option<String>,
+    /// Its class.
+    pub class: Option<String>,
+    /// How sure, from 0 to 1.
+    pub confidence: Option<f64>,
+    /// Whether it is the right node.
+    pub right: bool,
+}
+
+impl Spoken {
+    pub(crate) fn new(at_s: f64, diagnosis: &Diagnosis, graded: &Graded) -> Self {
+        let first = graded.first.as_ref();
+        Self {
+            at_s,
+            verdict: diagnosis.verdict,
+            node: first.map(|first| first.node.to_string()),
+            class: first.and_then(|first| first.class.as_ref()).map(ToString::to_string),
+            confidence: first.map(|first| first.confidence),
+            right: graded.is_right_first(),
+        }
+    }
 }
 
 /// A plugin that failed in some runs: the grade is then that of the others.
@@ -77,24 +114,115 @@ pub struct Failing {
     pub first: String,
 }
 
-/// Graded runs.
+/// Runs of something, with every figure that they have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// What of: a family, a scenario, a contender.
+    pub name: String,
+    /// How many runs.
+    pub n: usize,
+    /// The figures, in the order of [`MEASURES`].
+    pub figures: Vec<Option<Estimate>>,
+    /// From signals to verdict, the median, in milliseconds. It says something about the machine, too.
+    pub ms: Option<f64>,
+}
+
+impl Row {
+    /// The figure of this name.
+    pub fn figure(&self, name: &str) -> Option<Estimate> {
+        let place = MEASURES.iter().position(|measure| measure.name == name)?;
+        self.figures.get(place).copied().flatten()
+    }
+
+    fn of(name: &str, runs: &[&Run]) -> Self {
+        let families = by(runs, |run| &run.family).into_values().collect::<Vec<_>>();
+        let mut times: Vec<f64> = runs.iter().map(|run| run.took_ms).collect();
+        times.sort_by(f64::total_cmp);
+        Self {
+            name: name.to_owned(),
+            n: runs.len(),
+            figures: MEASURES.iter().map(|measure| measure.estimate(&families)).collect(),
+            ms: times.get(times.len() / 2).copied(),
+        }
+    }
+}
+
+/// Runs by a word.
+pub(crate) fn by<'r>(runs: &[&'r Run], word: impl Fn(&'r Run) -> &'r str) -> BTreeMap<&'r str, Vec<&'r Run>> {
+    let mut groups: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
+    for run in runs {
+        groups.entry(word(run)).or_default().push(run);
+    }
+    groups
+}
+
+/// Graded runs of one or more contenders. Invariant: all contenders have the same runs in the same order.
 #[derive(Clone, Debug, Default)]
 pub struct Scorecard {
-    runs: Vec<Run>,
+    contenders: Vec<(String, Vec<Run>)>,
+    void: Vec<(String, u64)>,
     flags: String,
+    /// What one diagnosis may hold in memory: the most that each plugin of the first contender used, added up.
+    pub(crate) bytes: Option<usize>,
 }
 
 impl Scorecard {
-    /// A scorecard whose wrong runs are repeated with these flags of `lagdoctor diagnose` besides.
+    /// A scorecard of these contenders, whose wrong runs are repeated with these flags of `lagdoctor diagnose` besides.
     #[must_use]
-    pub fn repeated_with(flags: String) -> Self {
-        Self { flags, ..Self::default() }
+    pub fn of(contenders: Vec<String>, flags: String) -> Self {
+        let contenders = contenders.into_iter().map(|name| (name, vec![])).collect();
+        Self { contenders, flags, ..Self::default() }
+    }
+
+    /// Says how much memory one diagnosis takes at most.
+    pub fn note_bytes(&mut self, bytes: usize) {
+        self.bytes = Some(bytes);
+    }
+
+    /// Adds what came of a question about this scenario.
+    pub fn add(&mut self, scenario: &str, sat: Sat) {
+        self.void.extend(sat.void.into_iter().map(|seed| (scenario.to_owned(), seed)));
+        for ((_, runs), run) in self.contenders.iter_mut().zip(sat.runs) {
+            runs.push(run);
+        }
+    }
+
+    /// Takes these runs as those of the first contender.
+    pub(crate) fn take(&mut self, runs: &[Run]) {
+        if let Some((_, own)) = self.contenders.first_mut() {
+            own.extend_from_slice(runs);
+        }
+    }
+
+    /// All runs of the first contender, in the order in which they were added.
+    pub fn runs(&self) -> &[Run] {
+        self.contenders.first().map_or(&[], |(_, runs)| runs)
+    }
+
+    /// All contenders with their runs; the first is what is graded.
+    pub fn contenders(&self) -> impl Iterator<Item = (&str, &[Run])> {
+        self.contenders.iter().map(|(name, runs)| (name.as_str(), runs.as_slice()))
+    }
+
+    /// The runs of a contender.
+    pub fn runs_of(&self, contender: &str) -> Option<&[Run]> {
+        self.contenders().find(|(name, _)| *name == contender).map(|(_, runs)| runs)
+    }
+
+    /// Runs whose fault moved nothing that hurts, and that were replaced: scenario and seed.
+    pub fn void(&self) -> &[(String, u64)] {
+        &self.void
+    }
+
+    /// Flags of `lagdoctor diagnose` with which a run is repeated.
+    pub(crate) fn flags(&self) -> &str {
+        &self.flags
     }
 
     /// The plugins that failed, by name.
     pub fn failing(&self) -> Vec<Failing> {
         let mut failing: BTreeMap<&str, Failing> = BTreeMap::new();
-        for run in &self.runs {
+        for run in self.runs() {
             let plugins: BTreeMap<&str, &Gap> = run.failures.iter().rev().map(|gap| (&*gap.source, gap)).collect();
             for (plugin, gap) in plugins {
                 let first = || Failing { plugin: plugin.to_owned(), runs: 0, first: gap.statement.clone() };
@@ -104,98 +232,42 @@ impl Scorecard {
         failing.into_values().collect()
     }
 
-    /// Adds a run.
-    pub fn add(&mut self, run: Run) {
-        self.runs.push(run);
-    }
-
-    /// All runs, in the order in which they were added.
-    pub fn runs(&self) -> &[Run] {
-        &self.runs
-    }
-
     /// The grade over all runs.
-    pub fn overall(&self) -> Grade {
-        grade(&self.runs.iter().collect::<Vec<_>>())
+    pub fn overall(&self) -> Row {
+        Row::of("all", &self.runs().iter().collect::<Vec<_>>())
     }
 
     /// The grade of each scenario, in order of their names.
-    pub fn rows(&self) -> Vec<Row> {
-        let mut scenarios: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
-        for run in &self.runs {
-            scenarios.entry(&run.scenario).or_default().push(run);
-        }
-        scenarios
-            .into_iter()
-            .map(|(scenario, runs)| Row { scenario: scenario.to_owned(), grade: grade(&runs) })
-            .collect()
+    pub fn scenarios(&self) -> Vec<Row> {
+        rows(self.runs(), |run| &run.scenario)
     }
 
-    /// For people: a table, and every run that went wrong with the command that repeats it.
-    pub fn text(&self) -> String {
-        let mut text = format!(
-            "{:20} {:>4} {:>7} {:>7} {:>11} {:>10} {:>8} {:>8} {:>8}\n",
-            "scenario", "runs", "AC@1", "AC@3", "node+class", "largest-z", "abstain", "alarms", "ms"
-        );
-        let share = |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{share:.2}"));
-        let mut line = |name: &str, grade: &Grade| {
-            let ms = grade.ms_per_diagnosis.map_or("-".to_owned(), |ms| format!("{ms:.0}"));
-            let _ = writeln!(
-                text,
-                "{name:20} {:>4} {:>7} {:>7} {:>11} {:>10} {:>8} {:>8} {ms:>8}",
-                grade.n,
-                share(grade.ac1),
-                share(grade.ac3),
-                share(grade.exact1),
-                share(grade.rival_ac1),
-                share(grade.abstention),
-                share(grade.false_alarms),
-            );
-        };
-        for row in self.rows() {
-            line(&row.scenario, &row.grade);
-        }
-        line("all", &self.overall());
-        text += "\nAC@k: right node among the first k causes, of runs with an incident. node+class: right node and right class first.\n\
-                 largest-z: AC@1 of the naive rival, the node with the largest z-score; a process counts as its JVM.\n\
-                 abstain: no cause named. alarms: fault-free runs with an incident reported. ms: median of one diagnosis.\n\
-                 The built-in scenarios are what the bundled plugins were made with; grade on others with --scenarios.\n";
-        for run in self.runs.iter().filter(|run| !run.is_right()) {
-            let Run { scenario, source, seed, said, truth, .. } = run;
-            let flags = &self.flags;
-            let _ = write!(
-                text,
-                "\nwrong: {scenario} with seed {seed}\n  said:  {said}\n  truth: {truth}\n  again: lagdoctor simulate {source} --seed {seed} --out incident && lagdoctor diagnose --bundle incident{flags}\n"
-            );
-        }
-        for Failing { plugin, runs, first } in self.failing() {
-            let of = self.runs.len();
-            let _ = write!(
-                text,
-                "\nfailed: {plugin} in {runs} of {of} runs, so that this is what the others are worth\n  first: {first}\n"
-            );
-        }
-        text
+    /// The grade of each family, in order of their names.
+    pub fn families(&self) -> Vec<Row> {
+        rows(self.runs(), |run| &run.family)
     }
 
-    /// For programs.
-    pub fn json(&self) -> String {
-        let runs: Vec<_> = self
-            .runs
-            .iter()
-            .map(|run| {
-                serde_json::json!({
-                    "scenario": run.scenario, "seed": run.seed, "incident": run.incident, "right": run.is_right(),
-                    "rank": run.grade.rank, "exact": run.grade.exact, "abstained": run.grade.abstained,
-                    "rival_rank": run.rival.rank, "said": run.said, "truth": run.truth,
-                })
-            })
-            .collect();
-        let document = serde_json::json!({
-            "schema": 1, "overall": self.overall(), "scenarios": self.rows(), "failing": self.failing(), "runs": runs,
-        });
-        serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
+    /// Each contender over all runs, the best first.
+    pub fn leaderboard(&self) -> Vec<Row> {
+        let mut rows: Vec<Row> =
+            self.contenders().map(|(name, runs)| Row::of(name, &runs.iter().collect::<Vec<_>>())).collect();
+        let first = |row: &Row| row.figure("ac1").map_or(-1.0, |ac1| ac1.value);
+        let next = |row: &Row| row.figure("mrr").map_or(-1.0, |mrr| mrr.value);
+        rows.sort_by(|a, b| first(b).total_cmp(&first(a)).then(next(b).total_cmp(&next(a))));
+        rows
     }
+
+    /// In how many of how many families with an incident a contender's AC@1 is below a limit.
+    pub fn families_below(&self, contender: &str, limit: f64) -> Option<(usize, usize)> {
+        let ac1 = Measure::named("ac1")?;
+        let runs: Vec<&Run> = self.runs_of(contender)?.iter().collect();
+        let values: Vec<f64> = by(&runs, |run| &run.family).into_values().filter_map(|runs| ac1.value(&runs)).collect();
+        Some((values.iter().filter(|value| **value < limit).count(), values.len()))
+    }
+}
+
+fn rows(runs: &[Run], word: impl Fn(&Run) -> &str + Copy) -> Vec<Row> {
+    by(&runs.iter().collect::<Vec<_>>(), word).into_iter().map(|(name, runs)| Row::of(name, &runs)).collect()
 }
 
 impl Run {
@@ -203,79 +275,43 @@ impl Run {
     pub fn is_right(&self) -> bool {
         self.grade.verdict_fits && (self.grade.exact || !self.incident)
     }
-}
 
-fn grade(runs: &[&Run]) -> Grade {
-    let share = |among: &dyn Fn(&Run) -> bool, of: &dyn Fn(&Run) -> bool| {
-        let all: Vec<&&Run> = runs.iter().filter(|run| among(run)).collect();
-        let right = all.iter().filter(|run| of(run)).count();
-        (!all.is_empty()).then(|| right as f64 / all.len() as f64)
-    };
-    let broken = |run: &Run| run.incident;
-    let mut times: Vec<f64> = runs.iter().map(|run| run.took_ms).collect();
-    times.sort_by(f64::total_cmp);
-    Grade {
-        n: runs.len(),
-        ac1: share(&broken, &|run| run.grade.rank == Some(1)),
-        ac3: share(&broken, &|run| run.grade.rank.is_some_and(|rank| rank <= 3)),
-        exact1: share(&broken, &|run| run.grade.exact),
-        rival_ac1: share(&broken, &|run| run.rival.rank == Some(1)),
-        decoy_blame: share(&broken, &|run| run.grade.decoy),
-        abstention: share(&broken, &|run| run.grade.abstained),
-        false_alarms: share(&|run| !run.incident, &|run| !run.grade.verdict_fits),
-        ms_per_diagnosis: times.get(times.len() / 2).copied(),
+    /// AC@k of the last verdict; `None` where nothing broke.
+    pub fn accuracy(&self, k: usize) -> Option<f64> {
+        self.grade.accuracy.get(k - 1).copied().filter(|_| self.incident)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use lagdoctor_model::GapCause;
-
+pub(crate) mod testing {
     use super::*;
 
-    fn run(seed: u64, failures: &[&str]) -> Run {
-        let grade = Graded { verdict_fits: true, rank: Some(1), exact: seed == 1, decoy: false, abstained: false };
-        let gap = |source: &&str| Gap {
-            source: (*source).to_owned(),
-            cause: GapCause::PluginFailed,
-            node: None,
-            statement: format!("{source} panicked with seed {seed}"),
-        };
+    /// A run of an incident whose root is at this place.
+    pub(crate) fn run(family: &str, seed: u64, rank: Option<usize>) -> Run {
+        let accuracy = std::array::from_fn(|place| f64::from(u8::from(rank.is_some_and(|rank| rank <= place + 1))));
+        let reciprocal = rank.map_or(0.0, |rank| 1.0 / rank as f64);
+        let grade =
+            Graded { verdict_fits: true, rank, exact: rank == Some(1), accuracy, reciprocal, ..Graded::default() };
         Run {
-            scenario: "hot-key".to_owned(),
-            source: "hot-key".to_owned(),
+            scenario: format!("{family}-s"),
+            source: format!("{family}-s"),
+            family: family.to_owned(),
             seed,
+            run_hash: seed,
             incident: true,
+            root: Some(("partition:orders/3".to_owned(), "load.hot-key".to_owned())),
+            onset_s: Some(100.0),
+            impact_s: Some(120.0),
+            early: Some(grade.clone()),
             grade,
             said: "nobody".to_owned(),
-            truth: "partition:orders/3 (kafka.hot-partition)".to_owned(),
-            failures: failures.iter().map(gap).collect(),
-            rival: grade,
+            truth: "partition:orders/3 (load.hot-key)".to_owned(),
+            watched: None,
+            spoken: vec![],
+            backlog: vec![],
+            forecast: None,
+            failures: vec![],
             took_ms: 1.0,
         }
-    }
-
-    #[test]
-    fn a_plugin_that_failed_is_named_beside_the_grade_to_which_it_gave_nothing() {
-        let mut scorecard = Scorecard::repeated_with(" --plugin mine.wasm".to_owned());
-        scorecard.add(run(1, &["mine", "mine"]));
-        scorecard.add(run(2, &["mine", "yours"]));
-        scorecard.add(run(3, &[]));
-        let failing: Vec<_> = scorecard.failing().into_iter().map(|failing| (failing.plugin, failing.runs)).collect();
-        assert_eq!(failing, [("mine".to_owned(), 2), ("yours".to_owned(), 1)]);
-        let text = scorecard.text();
-        assert!(text.contains("failed: mine in 2 of 3 runs"), "{text}");
-        assert!(text.contains("first: mine panicked with seed 1"), "{text}");
-        assert!(scorecard.json().contains("\"failing\""));
-    }
-
-    #[test]
-    fn a_wrong_run_is_told_with_the_truth_and_repeated_with_the_same_plugins() {
-        let mut scorecard = Scorecard::repeated_with(" --plugin mine.wasm".to_owned());
-        scorecard.add(Run { source: "'my scenarios/hot.toml'".to_owned(), ..run(2, &[]) });
-        let text = scorecard.text();
-        assert!(text.contains("again: lagdoctor simulate 'my scenarios/hot.toml' --seed 2 "), "{text}");
-        assert!(text.contains("truth: partition:orders/3 (kafka.hot-partition)"), "{text}");
-        assert!(text.contains("lagdoctor diagnose --bundle incident --plugin mine.wasm\n"), "{text}");
     }
 }

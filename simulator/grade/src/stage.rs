@@ -1,9 +1,10 @@
 //! A simulated run in place of the network: collectors send their requests, and the run answers as Prometheus and
 //! Elasticsearch would. Start at [`Stage::put_on`] and [`look`].
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lagdoctor_model::{Millis, Signals, Timestamp, Window};
+use lagdoctor_model::{LogLine, Millis, Signals, Timestamp, Window};
 use lagdoctor_runtime::{BoxFuture, HttpRequest, HttpResponse, Transport, TransportError};
 use lagdoctor_service::config::PluginSection;
 use lagdoctor_service::{Collector, Look, Request, Sources};
@@ -12,17 +13,16 @@ use serde_json::json;
 
 use crate::past::{Level, history};
 
-/// Where the run's Prometheus is, for the collectors on this stage.
-const PROMETHEUS: &str = "http://prometheus.example:9090";
-/// Where the run's logs are.
-const LOGS: &str = "http://logs.example:9200/logs-shop";
+/// What the hosts of all lanes end with.
+const DOMAIN: &str = ".example";
 /// Grading knows no hurry: its limits are fuel, so that a busy machine changes no grade.
-const NO_HURRY: Millis = Millis::minutes(10);
+pub(crate) const NO_HURRY: Millis = Millis::minutes(10);
 
-/// Answers for one run at a time.
+/// Answers for one run in each of its lanes. A lane has hosts of its own, so that several runs are asked about at the same
+/// time through one host and its compiled plugins.
 #[derive(Default)]
 pub struct Stage {
-    on: Mutex<Option<On>>,
+    on: Mutex<BTreeMap<usize, On>>,
 }
 
 /// A run, and runs at the loads of its past, if its scenario asks for one.
@@ -46,17 +46,23 @@ impl On {
 impl Stage {
     /// From now on this run answers, as of its own present.
     pub fn put_on(&self, run: Arc<Simulation>) {
+        self.put_on_lane(0, run);
+    }
+
+    /// From now on this run answers in this lane; collectors of [`lane_sources`] ask there.
+    pub fn put_on_lane(&self, lane: usize, run: Arc<Simulation>) {
         let past = run.past();
         let levels = past.iter().flat_map(|past| (0..past.levels.len()).map(|place| run.at_level(past, place)));
         let on = On { levels: Arc::new(levels.collect()), run };
-        *self.on.lock().unwrap_or_else(PoisonError::into_inner) = Some(on);
+        self.on.lock().unwrap_or_else(PoisonError::into_inner).insert(lane, on);
     }
 
     fn answer(&self, request: &HttpRequest) -> Option<HttpResponse> {
-        let on = self.on.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let (what, lane) = asked(request.url.host_str()?)?;
+        let on = self.on.lock().unwrap_or_else(PoisonError::into_inner).get(&lane).cloned()?;
         let run = &on.run;
         let mut params: Vec<(String, String)> = request.url.query_pairs().into_owned().collect();
-        let response = if request.url.host_str() == Some("logs.example") {
+        let response = if what == "logs" {
             endpoints::elasticsearch::answer(
                 run.telemetry(),
                 run.now(),
@@ -80,6 +86,15 @@ impl Stage {
     }
 }
 
+/// What is asked for by a host's name, and in which lane: `logs.example`, `prometheus-2.example`.
+fn asked(host: &str) -> Option<(&str, usize)> {
+    let name = host.strip_suffix(DOMAIN)?;
+    match name.split_once('-') {
+        Some((what, lane)) => Some((what, lane.parse().ok()?)),
+        None => Some((name, 0)),
+    }
+}
+
 /// The pairs of a form.
 fn url_pairs(body: &[u8]) -> Vec<(String, String)> {
     let mut url = lagdoctor_runtime::Url::parse("http://form.example/").ok();
@@ -91,9 +106,10 @@ fn url_pairs(body: &[u8]) -> Vec<(String, String)> {
 
 impl Transport for Stage {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
+        let host = request.url.host_str().map(str::to_owned);
         Box::pin(async move {
             self.answer(&request).ok_or_else(|| TransportError::Unreachable {
-                host: PROMETHEUS.into(),
+                host: host.unwrap_or_default(),
                 reason: "no run is on stage".into(),
             })
         })
@@ -102,11 +118,19 @@ impl Transport for Stage {
 
 /// Sources that read from a stage. Lag comes through an exporter's metrics.
 pub fn sources() -> Sources {
+    lane_sources(0)
+}
+
+/// The same for one lane of the stage.
+pub fn lane_sources(lane: usize) -> Sources {
+    let of_lane = if lane == 0 { String::new() } else { format!("-{lane}") };
+    let prometheus = format!("http://prometheus{of_lane}{DOMAIN}:9090");
+    let logs = format!("http://logs{of_lane}{DOMAIN}:9200/logs-shop");
     let collector =
         |name: &str, url: &str| PluginSection { config: json!({ "url": url }), ..PluginSection::bundled(name) };
     Sources {
-        plugins: vec![collector("collector-prometheus", PROMETHEUS), collector("collector-elasticsearch", LOGS)],
-        prometheus: Some(PROMETHEUS.into()),
+        plugins: vec![collector("collector-prometheus", &prometheus), collector("collector-elasticsearch", &logs)],
+        prometheus: Some(prometheus),
         ..Sources::default()
     }
 }
@@ -126,6 +150,14 @@ pub async fn look(run: &Simulation, collectors: &[lagdoctor_runtime::Bound]) -> 
         signals.history = history(&past, &levels);
     }
     signals
+}
+
+/// The log lines that the collectors would have read of the run on stage at a moment of its past, and those that came
+/// too late for that.
+pub async fn look_back(run: &Simulation, now: Timestamp, collectors: &[lagdoctor_runtime::Bound]) -> Vec<LogLine> {
+    // All collectors, for what metrics tell of nodes decides where a line belongs.
+    let start = (now - Millis::minutes(60)).max(run.start());
+    look_at(run, (start, now), collectors).await.logs
 }
 
 async fn look_at(

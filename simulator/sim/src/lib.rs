@@ -37,5 +37,5 @@ pub use past::Past;
 pub use scenario::{Expect, Scenario, ScenarioError, builtin_names};
 pub use simulation::{Pair, Simulation};
 pub use state::{CommitState, GroupState, KafkaState, MemberState, PartitionState};
-pub use telemetry::Telemetry;
+pub use telemetry::{Shipped, Telemetry};
 pub use truth::{Impact, Root, Truth};

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod author;
+pub mod baseline;
 pub mod demo;
 pub mod diagnose;
 pub mod evaluate;

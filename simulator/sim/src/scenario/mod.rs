@@ -219,6 +219,11 @@ impl Scenario {
         self.truth.incident
     }
 
+    /// Whether it says what counts as an impact, so that a run whose faults move nothing can be told.
+    pub fn has_impact(&self) -> bool {
+        self.impact.is_some()
+    }
+
     /// The same scenario without the faults that cause or trigger anything: the other half of a pair.
     #[must_use]
     pub fn without_faults(&self) -> Self {

@@ -20,6 +20,17 @@ pub struct Telemetry {
     pub(crate) records: Vec<Record>,
 }
 
+/// A log line on its way. Times are Unix milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shipped<'a> {
+    /// When it says it was written.
+    pub at_ms: i64,
+    /// When it could be found.
+    pub seen_ms: i64,
+    /// What wrote it, as the search engine knows it.
+    pub instance: &'a str,
+}
+
 /// One time series of the simulated Prometheus.
 #[derive(Clone, Debug)]
 pub(crate) struct Metric {
@@ -67,6 +78,15 @@ impl Telemetry {
     /// How many log lines have been written and not lost.
     pub fn line_count(&self) -> usize {
         self.records.len()
+    }
+
+    /// When each log line was written and when it could be found, in the order in which they were shipped.
+    pub fn lines(&self) -> impl Iterator<Item = Shipped<'_>> {
+        self.records.iter().map(|record| Shipped {
+            at_ms: record.at_ms,
+            seen_ms: record.seen_ms,
+            instance: &record.instance,
+        })
     }
 
     /// All series of this name.

@@ -1,0 +1,105 @@
+//! Flags of `evaluate` and `baseline`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::seeds;
+
+/// How to print grades.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GradeFormat {
+    /// For people, at a terminal.
+    Text,
+    /// For programs; its schema is committed and only grows.
+    Json,
+    /// For pull requests and wikis.
+    Markdown,
+    /// For CI servers: a test case for each run.
+    Junit,
+    /// For GitHub Actions: remarks on the lines of scenario files.
+    Annotations,
+    /// One page with plots and the timeline of every run, to open in a browser.
+    Html,
+}
+
+/// What is graded, and on what.
+#[derive(Debug, Args)]
+pub struct GradedArgs {
+    /// A folder of scenario files, or `builtin:NAME` (`builtin:public` for all).
+    #[arg(long, value_name = "DIR|builtin:NAME", default_value = "builtin:public")]
+    pub scenarios: String,
+    /// Which draws of each, both ends included.
+    #[arg(long, value_name = "A..B", default_value = "1..10", value_parser = seeds)]
+    pub seeds: (u64, u64),
+    /// A plugin file to grade in place of the bundled one of its world (scorers: besides); may be repeated.
+    #[arg(long = "plugin", value_name = "FILE")]
+    pub plugins: Vec<PathBuf>,
+    /// Leave this bundled scorer out, to see what it is worth, or what yours is worth in its place; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub without: Vec<String>,
+    /// Runs at the same time; default: one for each core. It changes no figure but milliseconds.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+}
+
+/// Arguments of `evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// What is graded.
+    #[command(flatten)]
+    pub graded: GradedArgs,
+    /// A plugin file to compare with, on the same runs: it takes the place that --plugin takes on the other side; may be
+    /// repeated.
+    #[arg(long, value_name = "FILE")]
+    pub against: Vec<PathBuf>,
+    /// Compare with this baseline, and fail where something became worse; see `lagdoctor baseline`.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = GradeFormat::Text)]
+    pub format: GradeFormat,
+    /// Write a file in this format besides, such as `html=report.html`; may be repeated.
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = report_file)]
+    pub write: Vec<(GradeFormat, PathBuf)>,
+}
+
+/// What to do about the baseline that `evaluate --baseline` compares with.
+#[derive(Debug, Subcommand)]
+pub enum BaselineCommand {
+    /// What became better and worse since it was written, run by run. Fails nothing.
+    Diff {
+        /// The baseline.
+        file: PathBuf,
+        /// What is graded.
+        #[command(flatten)]
+        graded: GradedArgs,
+    },
+    /// Write it anew from what is so now. Waivers stay.
+    Update {
+        /// The baseline.
+        file: PathBuf,
+        /// Why what is so now is good; it is kept in the file.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// What is graded.
+        #[command(flatten)]
+        graded: GradedArgs,
+    },
+    /// One run, verdict by verdict: what came first then, and what comes first now.
+    Explain {
+        /// The baseline.
+        file: PathBuf,
+        /// The run, as the baseline calls it: `SCENARIO SEED`, or `SCENARIO/SEED`.
+        run: String,
+        /// What is graded.
+        #[command(flatten)]
+        graded: GradedArgs,
+    },
+}
+
+/// Reads `html=report.html`.
+fn report_file(text: &str) -> Result<(GradeFormat, PathBuf), String> {
+    let (format, file) = text.split_once('=').ok_or("write FORMAT=FILE, such as html=report.html")?;
+    Ok((GradeFormat::from_str(format, true)?, PathBuf::from(file)))
+}

@@ -1,0 +1,298 @@
+//! One run, from its seed to the grades of all who were asked about it. Start at [`Exam::sit`].
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use lagdoctor_bundle::Truth;
+use lagdoctor_model::{Diagnosis, Gap, GapCause, InvalidName, Labels, Millis, SeriesKey, Signals, Timestamp};
+use lagdoctor_runtime::{Batch, Bound, ForecastTarget};
+use lagdoctor_service::{Options, Plugins, diagnose, report};
+use lagdoctor_sim::{Scenario, Simulation};
+
+use crate::forecast::{Forecasted, compared};
+use crate::graded::Graded;
+use crate::measure::waiting::Wait;
+use crate::moment::Whole;
+use crate::scorecard::{Run, Spoken, Watched};
+use crate::stage::{NO_HURRY, Stage, look, look_back};
+use crate::truth;
+use crate::watch::{Cadence, Incident, incidents};
+
+/// How long the window of a diagnosis is.
+const SPAN: Millis = Millis::minutes(60);
+/// How far back every log line must be known, so that a collector need not be asked again as of then.
+const LINES_BEFORE: Millis = Millis::minutes(10);
+/// How far a forecaster looks ahead.
+const HORIZON: Millis = Millis::minutes(15);
+/// How many seeds are tried in place of one whose fault moved nothing.
+const MOST_REPLACED: u64 = 3;
+/// How far those are away, so that no other run has them.
+const REPLACED_BY: u64 = 1_000_000;
+
+/// Somebody whose answers are graded.
+#[derive(Clone, Debug)]
+pub struct Contender {
+    /// What it is called in results.
+    pub name: String,
+    /// The plugins that judge.
+    pub plugins: Plugins,
+    /// Which verdicts are graded.
+    pub asked: Asked,
+}
+
+/// Which verdicts are graded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// All of the cadence.
+    Throughout,
+    /// The last one alone: what is only there to compare with may cost little.
+    AtTheEnd,
+}
+
+/// Runs, and who is asked about them.
+#[derive(Clone, Debug)]
+pub struct Exam {
+    /// In the order of results; the first one is what is graded.
+    pub contenders: Vec<Contender>,
+    /// When they are asked.
+    pub cadence: Cadence,
+}
+
+/// What is run.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Name of the scenario, by which it is run again.
+    pub name: String,
+    /// What `lagdoctor simulate` calls it, as a shell reads it.
+    pub source: String,
+    /// The scenario.
+    pub scenario: Arc<Scenario>,
+    /// The draw.
+    pub seed: u64,
+}
+
+/// What came of a question.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sat {
+    /// One run for each contender, in their order; empty when the question is void.
+    pub runs: Vec<Run>,
+    /// Seeds whose fault moved nothing that hurts, so that another was taken.
+    pub void: Vec<u64>,
+}
+
+/// The run that is asked about.
+struct Case {
+    whole: Whole,
+    truth: Truth,
+    begin: Timestamp,
+    warm: Timestamp,
+    end: Timestamp,
+    incidents: Vec<Incident>,
+    run_hash: u64,
+}
+
+impl Exam {
+    /// Makes the run of a question and asks every contender. `lane` of the stage is its own while it lasts.
+    ///
+    /// # Errors
+    /// When the scenario names a node or class that can be none.
+    pub async fn sit(
+        &self,
+        stage: &Stage,
+        lane: usize,
+        collectors: &[Bound],
+        question: &Question,
+    ) -> Result<Sat, InvalidName> {
+        let mut void = vec![];
+        for attempt in 0..=MOST_REPLACED {
+            let seed = question.seed + attempt * REPLACED_BY;
+            let scenario = question.scenario.clone();
+            let made = tokio::task::spawn_blocking(move || Simulation::pair(&scenario, seed)).await;
+            let Ok(pair) = made else { break };
+            if question.scenario.is_incident() && question.scenario.has_impact() && pair.impact.is_none() {
+                void.push(seed);
+                continue;
+            }
+            let truth = truth(&pair.truth())?;
+            let case = self.case(stage, lane, collectors, question, Arc::new(pair.run), truth).await;
+            let mut runs = vec![];
+            for contender in &self.contenders {
+                runs.push(self.ask(contender, &case, question, seed).await);
+            }
+            return Ok(Sat { runs, void });
+        }
+        Ok(Sat { runs: vec![], void })
+    }
+
+    async fn case(
+        &self,
+        stage: &Stage,
+        lane: usize,
+        collectors: &[Bound],
+        question: &Question,
+        run: Arc<Simulation>,
+        truth: Truth,
+    ) -> Case {
+        stage.put_on_lane(lane, run.clone());
+        let signals = look(&run, collectors).await;
+        let (begin, end) = (run.start(), run.now());
+        // On the grid of the collectors, so that what was read of a moment is what is read at it.
+        let (first, grid) = (signals.window.start, self.cadence.detect_every.as_millis().max(1));
+        let steps = end.since(first).as_millis().min(question.scenario.warmup().as_millis()) / grid;
+        let warm = first + Millis::new(steps * grid).unwrap_or(Millis::ZERO);
+        let whole = Whole::new(signals, run.telemetry(), SPAN);
+        let incidents = incidents(&whole, warm, end, &self.cadence);
+        let mut case = Case { whole, truth, begin, warm, end, incidents, run_hash: run.run_hash() };
+        if let Some(opened) = case.diagnosed().map(|incident| incident.opened) {
+            // The last of them first: each gives way, up to its moment, to the ones before.
+            for moment in [opened + self.cadence.bound, opened] {
+                if moment < end && case.whole.lines_since().is_none_or(|since| since > moment - LINES_BEFORE) {
+                    let lines = look_back(&run, moment, collectors).await;
+                    case.whole.add_lines(moment, &lines);
+                }
+            }
+        }
+        case
+    }
+
+    async fn ask(&self, contender: &Contender, case: &Case, question: &Question, seed: u64) -> Run {
+        let real = case.real();
+        let moments = match contender.asked {
+            Asked::Throughout => self.cadence.moments(case.diagnosed(), case.end),
+            Asked::AtTheEnd => vec![case.end],
+        };
+        let options = Options { deadline: NO_HURRY, ..Options::default() };
+        let names: Vec<String> = contender.plugins.uses().into_iter().map(|used| used.name).collect();
+        let (mut spoken, mut took, mut failures) = (vec![], vec![], vec![]);
+        let (mut early, mut last) = (None, None);
+        let due = case.truth.impact.or(case.truth.onset).map(|impact| impact + self.cadence.early);
+        for now in &moments {
+            let cut;
+            let signals = if *now == case.end {
+                case.whole.signals()
+            } else {
+                cut = case.whole.at(*now);
+                &cut
+            };
+            let clock = Instant::now();
+            let diagnosis = diagnose(signals, &contender.plugins, &options).await;
+            took.push(clock.elapsed().as_secs_f64() * 1000.0);
+            failures.extend(failed(&diagnosis, &names));
+            let graded = Graded::of(&diagnosis, &case.truth);
+            spoken.push(Spoken::new(now.since(case.begin).as_seconds(), &diagnosis, &graded));
+            if due.is_some_and(|due| *now <= due) {
+                early = Some(graded.clone());
+            }
+            last = Some((diagnosis, graded));
+        }
+        took.sort_by(f64::total_cmp);
+        let is_throughout = contender.asked == Asked::Throughout;
+        let forecast = match (is_throughout, real) {
+            (true, Some(incident)) => self.forecast(contender, case, incident.opened).await,
+            _ => None,
+        };
+        let silence = || Graded::of_silence(&case.truth);
+        let root = case.truth.roots.first();
+        let at_s = |at: Option<Timestamp>| at.map(|at| at.since(case.begin).as_seconds());
+        Run {
+            scenario: question.name.clone(),
+            source: question.source.clone(),
+            family: question.scenario.family().to_owned(),
+            seed,
+            run_hash: case.run_hash,
+            incident: case.truth.incident,
+            root: root.map(|root| (root.node.to_string(), root.class.to_string())),
+            truth: told(&case.truth),
+            said: last.as_ref().map(|(diagnosis, _)| report::headline(diagnosis)).unwrap_or_default(),
+            grade: last.map_or_else(silence, |(_, graded)| graded),
+            early: (is_throughout && case.truth.incident).then(|| early.unwrap_or_else(silence)),
+            watched: is_throughout.then(|| case.watched(&spoken)),
+            onset_s: at_s(case.truth.onset),
+            impact_s: at_s(case.truth.impact),
+            spoken,
+            backlog: if is_throughout { case.backlog() } else { vec![] },
+            forecast,
+            failures,
+            took_ms: took.get(took.len() / 2).copied().unwrap_or_default(),
+        }
+    }
+
+    /// What the forecaster says when the incident opens, held against what came.
+    async fn forecast(&self, contender: &Contender, case: &Case, opened: Timestamp) -> Option<Forecasted> {
+        let forecaster = contender.plugins.forecaster.as_ref()?;
+        let signals = case.whole.at(opened);
+        let symptom = lagdoctor_diagnosis::detect(&signals, None).symptom?;
+        let key = SeriesKey { node: symptom.node.clone(), signal: symptom.signal.clone(), labels: Labels::new() };
+        let of = |signals: &Signals| signals.series.iter().find(|series| *series.key() == key).cloned();
+        let (known, whole) = (of(&signals)?, of(case.whole.signals())?);
+        let clears_at = symptom.expected.is_finite().then(|| symptom.expected.max(0.0));
+        let targets = [ForecastTarget { series: key.clone(), clears_at, breaches_at: None }];
+        let answer = forecaster.forecast(&Batch::new(&signals), &targets, HORIZON).await.ok()?;
+        compared(answer.iter().find(|forecast| forecast.target == 0)?, &known, &whole)
+    }
+}
+
+impl Case {
+    /// The incident that the fault is behind: the first one that goes on after the impact.
+    fn real(&self) -> Option<&Incident> {
+        let impact = self.truth.impact.or(self.truth.onset).filter(|_| self.truth.incident)?;
+        self.incidents.iter().find(|incident| incident.last >= impact)
+    }
+
+    /// The incident that is diagnosed: that of the fault, or else the first alarm.
+    fn diagnosed(&self) -> Option<&Incident> {
+        self.real().or(self.incidents.first())
+    }
+
+    /// Backlog of the group that fell furthest behind, by minute.
+    fn backlog(&self) -> Vec<Option<f64>> {
+        let signals = self.whole.signals();
+        let minutes = usize::try_from(self.end.since(self.begin).as_millis() / 60_000).unwrap_or(0) + 1;
+        let of_groups =
+            signals.series.iter().filter(|series| series.signal().as_str() == "kafka.consumer_group.backlog");
+        let grids = of_groups.map(|series| series.on_grid(self.begin, Millis::minutes(1), minutes));
+        let most = |grid: &Vec<f64>| grid.iter().copied().filter(|value| value.is_finite()).fold(0.0, f64::max);
+        let furthest = grids.max_by(|a, b| most(a).total_cmp(&most(b))).unwrap_or_default();
+        furthest.into_iter().map(|value| value.is_finite().then_some(value)).collect()
+    }
+
+    fn watched(&self, spoken: &[Spoken]) -> Watched {
+        // Until the fault begins nothing is wrong, in whatever scenario.
+        let healthy_until = self.truth.onset.filter(|_| self.truth.incident).unwrap_or(self.end).max(self.warm);
+        let false_alarms = self.incidents.iter().filter(|incident| incident.opened < healthy_until).count();
+        let impact = self.truth.impact.or(self.truth.onset).filter(|_| self.truth.incident);
+        let since = |at: Timestamp, impact: Timestamp| at.since(impact).as_seconds().max(0.0);
+        let detected = impact.map(|impact| match self.real() {
+            Some(incident) => Wait::Took(since(incident.opened, impact)),
+            None => Wait::LongerThan(since(self.end, impact)),
+        });
+        let right = impact.map(|impact| {
+            let wrong = spoken.iter().rposition(|said| !said.right);
+            let first_right = wrong.map_or(0, |place| place + 1);
+            match spoken.get(first_right) {
+                Some(said) => Wait::Took((said.at_s - impact.since(self.begin).as_seconds()).max(0.0)),
+                None => Wait::LongerThan(since(self.end, impact)),
+            }
+        });
+        let flaps = spoken.windows(2).filter(|pair| pair[0].node != pair[1].node).count();
+        Watched {
+            detected,
+            right,
+            flaps,
+            false_alarms,
+            fault_free_h: healthy_until.since(self.warm).as_seconds() / 3600.0,
+        }
+    }
+}
+
+/// What was so, in one line.
+fn told(truth: &Truth) -> String {
+    let roots: Vec<String> = truth.roots.iter().map(|root| format!("{} ({})", root.node, root.class)).collect();
+    if roots.is_empty() { "no incident".to_owned() } else { roots.join(", ") }
+}
+
+/// Which of these plugins failed, and how.
+fn failed(diagnosis: &Diagnosis, names: &[String]) -> Vec<Gap> {
+    let is_one = |gap: &&Gap| gap.cause == GapCause::PluginFailed && names.contains(&gap.source);
+    diagnosis.gaps.iter().filter(is_one).cloned().collect()
+}

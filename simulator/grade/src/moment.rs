@@ -1,0 +1,122 @@
+//! What was known at a moment of a run? Collecting costs more than all else, and what a collector reads of one moment does
+//! not depend on what comes after it; so a run is collected once, at its end, and cut. Start at [`Whole::at`].
+
+use std::collections::BTreeMap;
+
+use lagdoctor_model::{LogLine, Millis, Series, Severity, Signals, Timestamp, Window};
+use lagdoctor_sim::Telemetry;
+
+/// All that the collectors saw of a run, with when it could be seen.
+pub struct Whole {
+    signals: Signals,
+    /// Log lines with when they could first be found, in order of time: those of `signals`, and in place of them, up to
+    /// some moment, those that were asked for as of that moment.
+    lines: Vec<(LogLine, Timestamp)>,
+    arrivals: BTreeMap<(i64, String), i64>,
+    /// The part of the signals that detection looks at.
+    flow: Signals,
+    span: Millis,
+}
+
+/// Kinds of node whose series say whether a group falls behind.
+const OF_THE_FLOW: [&str; 3] = ["group", "partition", "topic"];
+
+impl Whole {
+    /// What was collected at the end of a run. `span` is how long the window of a diagnosis is.
+    pub fn new(signals: Signals, telemetry: &Telemetry, span: Millis) -> Self {
+        let mut arrivals: BTreeMap<(i64, String), i64> = BTreeMap::new();
+        for line in telemetry.lines() {
+            let seen = arrivals.entry((line.at_ms, line.instance.to_owned())).or_insert(line.seen_ms);
+            *seen = line.seen_ms.max(*seen);
+        }
+        let lines = arrived(&arrivals, &signals.logs);
+        let is_flow = |series: &&Series| OF_THE_FLOW.contains(&series.node().kind());
+        let flow = Signals {
+            series: signals.series.iter().filter(is_flow).cloned().collect(),
+            history: signals.history.iter().filter(is_flow).cloned().collect(),
+            logs: vec![],
+            ..signals.clone()
+        };
+        Self { signals, lines, arrivals, flow, span }
+    }
+
+    /// The whole.
+    pub fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    /// Log lines that were asked for as of `until` take the place of those up to then. A collector reads so many lines and
+    /// no more, so that at the end of a run it knows less of a moment than it knew at it.
+    pub fn add_lines(&mut self, until: Timestamp, asked: &[LogLine]) {
+        let mut lines = arrived(&self.arrivals, asked);
+        lines.retain(|(line, _)| line.at <= until);
+        lines.extend(self.lines.iter().filter(|(line, _)| line.at > until).cloned());
+        self.lines = lines;
+    }
+
+    /// Since when every line is known, as far as there was room for it: rare severe lines are kept from before.
+    pub(crate) fn lines_since(&self) -> Option<Timestamp> {
+        let plain = |(line, _): &&(LogLine, Timestamp)| line.severity < Severity::WARN;
+        self.lines.iter().find(plain).map(|(line, _)| line.at)
+    }
+
+    /// What was known at this moment, in the window of a diagnosis made then.
+    pub fn at(&self, now: Timestamp) -> Signals {
+        let window = self.window(now);
+        let is_seen =
+            |(line, arrived): &&(LogLine, Timestamp)| *arrived <= now && line.at >= window.start && line.at <= now;
+        let seen = self.lines.iter().filter(is_seen);
+        Signals {
+            window,
+            topology: self.signals.topology.clone(),
+            series: cut(&self.signals.series, &window),
+            history: self.signals.history.clone(),
+            logs: seen.map(|(line, _)| line.clone()).collect(),
+            events: self.signals.events.iter().filter(|event| event.at <= now).cloned().collect(),
+            gaps: self.signals.gaps.clone(),
+        }
+    }
+
+    /// What detection looks at, at this moment. `into` is overwritten; it is there so that its topology is copied once.
+    pub(crate) fn flow_at(&self, now: Timestamp, into: &mut Signals) {
+        into.window = self.window(now);
+        into.series = cut(&self.flow.series, &into.window);
+        into.events.clear();
+        into.events.extend(self.flow.events.iter().filter(|event| event.at <= now).cloned());
+    }
+
+    /// Signals for [`Whole::flow_at`] to write into.
+    pub(crate) fn flow(&self) -> Signals {
+        self.flow.clone()
+    }
+
+    fn window(&self, now: Timestamp) -> Window {
+        let Window { start, step, .. } = self.signals.window;
+        Window { start: start.max(now - self.span), now, step }
+    }
+}
+
+/// Lines with when they could first be found; of lines of one millisecond and instance, when the last of them could.
+fn arrived(arrivals: &BTreeMap<(i64, String), i64>, lines: &[LogLine]) -> Vec<(LogLine, Timestamp)> {
+    let arrival = |line: &LogLine| {
+        let seen = arrivals.get(&(line.at.as_millis(), line.node.name().to_owned()));
+        seen.and_then(|ms| Timestamp::from_millis(*ms).ok()).unwrap_or(line.at)
+    };
+    lines.iter().map(|line| (line.clone(), arrival(line))).collect()
+}
+
+/// The readings within a window; a series that has none is not known.
+fn cut(series: &[Series], window: &Window) -> Vec<Series> {
+    let cut = |series: &Series| {
+        let samples = series.samples();
+        let from = samples.partition_point(|sample| sample.at < window.start);
+        let to = samples.partition_point(|sample| sample.at <= window.now);
+        let kept = samples.get(from..to).filter(|kept| !kept.is_empty())?;
+        let cut = Series::new(series.key().clone(), kept.to_vec()).ok()?;
+        Some(match series.query() {
+            Some(query) => cut.with_query(query),
+            None => cut,
+        })
+    };
+    series.iter().filter_map(cut).collect()
+}
