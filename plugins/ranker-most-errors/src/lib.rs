@@ -50,7 +50,7 @@ impl Ranker for MostErrors {
             }
         }
         let mut ordered: Vec<(u32, usize)> = errors.into_iter().collect();
-        ordered.sort_by(|a, b| b.1.cmp(&a.1));
+        ordered.sort_by_key(|counted| std::cmp::Reverse(counted.1));
         let most = ordered.first().map_or(1, |(_, count)| *count) as f64;
         let cause = |(node, count): &(u32, usize)| {
             // Who logs as much is as suspect.
