@@ -120,7 +120,7 @@ async fn a_secret_that_nobody_defined_is_refused_before_it_is_needed() {
     let refusal = try_loaded_with(&sources, Arc::new(Dead)).await.unwrap_err().to_string();
     assert_eq!(
         refusal,
-        "shop/lagdoctor.toml: plugin `notifier-webhook` uses the secret `hook-key-1`, which [secrets] does not have; add \
+        "shop/lagdoctor.toml:3: plugin `notifier-webhook` uses the secret `hook-key-1`, which [secrets] does not have; add \
          `hook-key-1 = { env = \"VARIABLE\" }` or `hook-key-1 = { file = \"PATH\" }` to [secrets]"
     );
 }

@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Once;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 /// Where compiled dependencies are kept from one run to the next, so that a run takes a minute and not five.
 const KEPT: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/authoring");
@@ -14,17 +14,20 @@ const KEPT: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/authoring");
 /// no use to the next one.
 const PROJECTS: [&str; 5] = ["lagdoctor", "my", "stock", "replica", "gc"];
 
-/// A folder, and how commands are run in it.
+/// A folder, and how commands are run in it. There is one at a time, since all builds share a folder.
 pub(crate) struct Bench {
     folder: PathBuf,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Bench {
     /// In this folder.
     pub(crate) fn new(folder: &Path) -> Self {
         static SWEPT: Once = Once::new();
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         SWEPT.call_once(|| sweep(Path::new(KEPT)));
-        Self { folder: folder.to_path_buf() }
+        Self { folder: folder.to_path_buf(), _alone: alone }
     }
 
     /// Goes on in a folder inside this one.
