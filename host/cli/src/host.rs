@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(bytes(&section, None).unwrap(), 7 << 20);
         assert_eq!(bytes(&section, Some("8".as_ref())).unwrap(), 8 << 20);
         let off = HostSection { cache: Some("off".into()), ..HostSection::default() };
-        assert_eq!(folder(&off, |name| (name == "HOME").then(|| "/home/ada".into())), None);
+        assert_eq!(folder(&off, |name| (name == "HOME").then(|| "/ada".into())), None);
     }
 
     #[test]

@@ -273,11 +273,11 @@ mod tests {
 
     #[test]
     fn a_component_does_not_tell_where_it_was_built() {
-        let sources = (PathBuf::from("/home/ann/plugins"), "lagdoctor".to_owned());
-        let workshop = Workshop { folder: "/home/ann/plugins/a".into(), target: "/tmp".into(), sources };
+        let sources = (PathBuf::from("/ann/plugins"), "lagdoctor".to_owned());
+        let workshop = Workshop { folder: "/ann/plugins/a".into(), target: "/tmp".into(), sources };
         let flags = flags(&workshop).to_string_lossy().into_owned();
         let parts: Vec<&str> = flags.split('\u{1f}').collect();
-        assert_eq!(parts[0], "--remap-path-prefix=/home/ann/plugins=/lagdoctor");
+        assert_eq!(parts[0], "--remap-path-prefix=/ann/plugins=/lagdoctor");
         assert!(parts[1].ends_with("=/cargo"), "{flags}");
     }
 }
