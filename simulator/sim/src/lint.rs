@@ -26,8 +26,7 @@ pub fn lint(scenario: &Scenario, seeds: impl IntoIterator<Item = u64>) -> Vec<St
     for seed in seeds {
         let pair = Simulation::pair(scenario, seed);
         let truth = pair.truth();
-        let found = [effect(&pair, &truth), leaks(&pair, &truth), names(&pair, &truth)].concat();
-        remarks.extend(found.into_iter().map(|remark| format!("seed {seed}: {remark}")));
+        remarks.extend(unfit(&pair, &truth).into_iter().map(|remark| format!("seed {seed}: {remark}")));
         onsets.extend(truth.onset_ms.map(|onset| onset - pair.run.start().as_millis()));
     }
     if onsets.len() > 1 && onsets.iter().collect::<BTreeSet<_>>().len() == 1 {
@@ -35,6 +34,11 @@ pub fn lint(scenario: &Scenario, seeds: impl IntoIterator<Item = u64>) -> Vec<St
             .push("the fault begins at the same moment in each run; draw it with `at = { uniform = [..] }`".to_owned());
     }
     remarks
+}
+
+/// The same of one run.
+pub(crate) fn unfit(pair: &Pair, truth: &Truth) -> Vec<String> {
+    [effect(pair, truth), leaks(pair, truth), names(pair, truth)].concat()
 }
 
 /// A fault that nobody could notice, or noticed too late to be judged, is no incident; and a quiet run must hurt nobody.
