@@ -94,7 +94,7 @@ pub(crate) fn truth(run: &Simulation, impact: Option<&Impact>) -> Truth {
         Roots::Given(roots) => roots.iter().map(|root| given(scenario, root)).collect(),
         Roots::Auto(_) => {
             let causes = faults.iter().filter(|drawn| drawn.role == Role::Cause);
-            causes.filter_map(|drawn| root(scenario, drawn)).collect()
+            causes.flat_map(|drawn| all_roots(scenario, drawn)).collect()
         }
     };
     let mut triggers: Vec<String> = scenario.truth.triggers.iter().map(|name| node_id(scenario, name)).collect();
@@ -125,6 +125,14 @@ pub(crate) fn truth(run: &Simulation, impact: Option<&Impact>) -> Truth {
 fn root(scenario: &Scenario, drawn: &fault::Drawn) -> Option<Root> {
     let (node, component, accept) = fault::kind(&drawn.kind)?.root(scenario, &drawn.target);
     Some(Root { node, component: component.to_owned(), class: drawn.kind.clone(), accept })
+}
+
+/// The root of a fault, and the others in which the same is broken.
+fn all_roots(scenario: &Scenario, drawn: &fault::Drawn) -> Vec<Root> {
+    let Some(first) = root(scenario, drawn) else { return vec![] };
+    let more = fault::kind(&drawn.kind).map(|kind| kind.more_roots(scenario, &drawn.target)).unwrap_or_default();
+    let others: Vec<Root> = more.into_iter().map(|node| Root { node, ..first.clone() }).collect();
+    std::iter::once(first).chain(others).collect()
 }
 
 fn given(scenario: &Scenario, root: &RootSpec) -> Root {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::breaker::Breaker;
 use super::database::Database;
 use super::group::Group;
 use super::instance::Instance;
@@ -11,13 +12,13 @@ use super::knobs::Knobs;
 use super::life::Life;
 use super::line::Source;
 use super::outside::{Cache, Endpoint, Host};
-use super::plan::{Plan, Step, Visit};
+use super::plan::{ClientPlan, Plan, Step, Visit};
 use super::pool::Pool;
 use super::topic::Topic;
 use super::{Broker, Cluster, Everyday, Producer, STEP};
 use crate::random::{Stream, Streams};
 use crate::scenario::Scenario;
-use crate::scenario::node::{NodeOf, NodeSpec, ServiceSpec};
+use crate::scenario::node::{CallSpec, NodeOf, NodeSpec, ServiceSpec};
 use crate::units::Micros;
 
 /// Where each node stands in the list of its kind.
@@ -207,6 +208,18 @@ fn jvm(service: &ServiceSpec, mut stream: Stream) -> Jvm {
 /// Share of the processor time that comes before the calls.
 const BEFORE: f64 = 0.6;
 
+fn client(endpoint: usize, call: &CallSpec) -> ClientPlan {
+    let micros = |number: &crate::scenario::value::Number| Micros::of_seconds(number.log_normal().0);
+    ClientPlan {
+        endpoint,
+        timeout: micros(&call.timeout),
+        retries: call.retries,
+        backoff: micros(&call.backoff),
+        keep_alive: micros(&call.keep_alive),
+        breaker: call.breaker.as_ref().map(Breaker::new),
+    }
+}
+
 fn plan(
     node: &NodeSpec,
     service: &ServiceSpec,
@@ -217,27 +230,35 @@ fn plan(
 ) -> Plan {
     let of = |name: &str| scenario.nodes.iter().find(|node| node.id == name).map(|node| &node.of);
     let mut pools: Vec<Pool> = vec![];
-    let timeout = Micros::of_seconds(service.pool.timeout.log_normal().0);
     let mut pool = |name: &str| {
         let known = pools.iter().position(|pool| pool.name == name);
         known.unwrap_or_else(|| {
-            pools.push(Pool::new(databases.find(name), name, service.pool.size, timeout));
+            pools.push(Pool::new(databases.find(name), name, &service.pool));
             pools.len() - 1
         })
     };
     let mut steps = vec![Step::Cpu(BEFORE)];
-    let mut called = vec![];
+    let mut clients: Vec<ClientPlan> = vec![];
     for call in &service.calls {
         let to = of(&call.to);
         match (to, &call.read_back) {
             (Some(NodeOf::Cache(_)), _) => {
                 let miss = call.miss.as_ref().map(|miss| pool(miss));
-                steps.push(Step::Cache { cache: caches.find(&call.to), hit: call.hit, miss });
+                steps.push(Step::Cache {
+                    cache: caches.find(&call.to),
+                    hit: call.hit,
+                    miss,
+                    miss_work: call.miss_work,
+                });
             }
             (Some(NodeOf::Http(_)), _) => {
                 let endpoint = endpoints.find(&call.to);
-                called.push(endpoint);
-                steps.push(Step::Call { endpoint });
+                let known = clients.iter().position(|client| client.endpoint == endpoint);
+                let client = known.unwrap_or_else(|| {
+                    clients.push(client(endpoint, call));
+                    clients.len() - 1
+                });
+                steps.push(Step::Call { client });
             }
             (Some(NodeOf::Replica(replica)), Some(back)) => steps.push(Step::ReadBack {
                 pool: pool(&call.to),
@@ -252,8 +273,6 @@ fn plan(
         }
     }
     steps.push(Step::Cpu(1.0 - BEFORE));
-    called.sort_unstable();
-    called.dedup();
     let kafka = &service.kafka;
     let micros = |number: &crate::scenario::value::Number| Micros::of_seconds(number.log_normal().0);
     Plan {
@@ -265,7 +284,7 @@ fn plan(
         cpu: service.cpu.log_normal().0,
         per_record: service.heap.per_record.log_normal().0,
         pools,
-        endpoints: called,
+        clients,
         max_poll_records: kafka.max_poll_records,
         fetch_records: kafka.fetch_records,
         fetch_wait: micros(&kafka.fetch_wait),

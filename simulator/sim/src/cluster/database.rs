@@ -1,5 +1,6 @@
 //! Database servers. A statement takes as long as its work does, and longer when more of them run than there are
-//! processors. A replica receives the primary's log at once and applies it as fast as it can, or later, or not at all.
+//! processors; a transaction waits for locks, and for the storage that makes it durable. A replica receives the primary's log
+//! at once and applies it as fast as it can, or later, or not at all.
 
 use std::collections::VecDeque;
 
@@ -20,6 +21,10 @@ pub(crate) struct Database {
     pub(crate) statements: Vec<Statement>,
     /// How many of the statements write; the one after them reads.
     pub(crate) writes: usize,
+    /// Transactions that were made durable.
+    pub(crate) commits: Statement,
+    commit: Option<(f64, f64)>,
+    pub(crate) lock_timeout: Micros,
     slow_limit: Micros,
     others: f64,
     log_bytes: f64,
@@ -31,6 +36,20 @@ pub(crate) struct Database {
     pub(crate) rolled_back: u64,
     pub(crate) lock_waits: f64,
     pub(crate) lock_ms: f64,
+    /// Sessions that wait for a lock.
+    pub(crate) waiting_now: u32,
+    pub(crate) health: Health,
+    /// How often it has died.
+    pub(crate) epoch: u32,
+    died: Option<Micros>,
+    /// When the process that answers now began, if that was within the run.
+    pub(crate) born: Option<Micros>,
+    /// Seconds for which its storage was busy, and writes that it did.
+    pub(crate) disk_busy: f64,
+    pub(crate) disk_writes: f64,
+    flushed: u64,
+    /// How full its storage is, of 1.
+    pub(crate) disk_use: f64,
     /// End of its own log, in bytes since ever.
     pub(crate) log_end: f64,
     pub(crate) replica: Option<Replica>,
@@ -39,6 +58,16 @@ pub(crate) struct Database {
     background: Stream,
     ids: Stream,
     burst: BurstFilter,
+}
+
+/// Whether a server answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Health {
+    Up,
+    /// Its machine says that nobody listens.
+    Refuses,
+    /// Nothing comes back.
+    Silent,
 }
 
 /// What the server knows of one statement.
@@ -87,6 +116,9 @@ impl Database {
             exec: spec.exec.log_normal(),
             writes: spec.statements.len(),
             statements,
+            commits: statement(&"COMMIT".into()),
+            commit: spec.commit.as_ref().map(|commit| commit.log_normal()),
+            lock_timeout: Micros::of_seconds(spec.lock_timeout.log_normal().0),
             slow_limit: Micros::of_seconds(spec.slow_limit.log_normal().0),
             others: spec.others,
             log_bytes: spec.log_bytes,
@@ -96,6 +128,15 @@ impl Database {
             rolled_back: 0,
             lock_waits: 0.0,
             lock_ms: 0.0,
+            waiting_now: 0,
+            health: Health::Up,
+            epoch: 0,
+            died: None,
+            born: None,
+            disk_busy: 0.0,
+            disk_writes: 0.0,
+            flushed: 0,
+            disk_use: 0.0,
             log_end,
             replica: of.map(|of| Replica {
                 of,
@@ -141,15 +182,68 @@ impl Database {
         is_slow
     }
 
+    /// How long the storage needs to make a transaction durable that is done now.
+    pub(crate) fn commit_time(&self, knobs: &DatabaseKnobs, stream: &mut Stream) -> Option<Micros> {
+        let (median, sigma) = self.commit?;
+        // Whoever shares a device waits in its line: what is left is served so much more slowly.
+        Some(Micros::of_seconds(median * stream.factor(sigma) / (1.0 - knobs.io.clamp(0.0, 0.999))))
+    }
+
+    /// Transactions have become durable. Says whether that was slow.
+    pub(crate) fn committed(&mut self, count: u32, took: Micros) -> bool {
+        self.commits.count += u64::from(count);
+        self.commits.sum += Micros(took.0 * i64::from(count));
+        self.questions += f64::from(count);
+        let is_slow = took > self.slow_limit;
+        self.slow += if is_slow { u64::from(count) } else { 0 };
+        is_slow
+    }
+
+    /// Sessions begin to wait for a lock.
+    pub(crate) fn begin_lock_wait(&mut self, count: u32) {
+        self.lock_waits += f64::from(count);
+        self.waiting_now += count;
+    }
+
+    /// They have it, or have given up; only now does the server know how long it took.
+    pub(crate) fn end_lock_wait(&mut self, count: u32, waited: Micros) {
+        self.lock_ms += waited.as_seconds() * 1000.0 * f64::from(count);
+        self.waiting_now = self.waiting_now.saturating_sub(count);
+    }
+
+    /// The server's line on storage that cannot follow, unless it has just written one.
+    pub(crate) fn flush_line(&mut self, now: Micros, knobs: &DatabaseKnobs) -> Option<String> {
+        let is_late = knobs.io > 0.85 && self.health == Health::Up;
+        (is_late && self.burst.passes("flush", now, Micros::seconds(20)))
+            .then(|| says::late_flush(&mut self.ids, 1.0 / (1.0 - knobs.io.min(0.99))))
+    }
+
+    /// The server that took over says what it found.
+    pub(crate) fn recovery_lines(&mut self) -> [String; 2] {
+        says::recovered(&mut self.ids)
+    }
+
     /// The slow log's line on a statement, unless it has just written one.
-    pub(crate) fn slow_line(&mut self, statement: usize, exec: Micros, now: Micros) -> Option<String> {
+    pub(crate) fn slow_line(&mut self, statement: Option<usize>, exec: Micros, now: Micros) -> Option<String> {
         let passes = self.burst.passes("slow", now, Micros::millis(2500));
-        passes.then(|| says::slow_statement(&mut self.ids, &self.statements[statement].text, exec))
+        passes.then(|| {
+            let known = statement.map_or(&self.commits, |statement| &self.statements[statement]);
+            says::slow_statement(&mut self.ids, &known.text, exec)
+        })
     }
 
     /// Ends a step in which `ours` connections executed something on average.
-    pub(crate) fn end_step(&mut self, step: Micros, ours: f64) {
+    /// Says whether another process has just taken its place.
+    pub(crate) fn end_step(&mut self, (now, step): (Micros, Micros), ours: f64, knobs: &DatabaseKnobs) -> bool {
         let seconds = step.as_seconds();
+        let is_new = self.live_and_die(now, knobs);
+        self.use_storage(seconds, knobs);
+        if self.health != Health::Up {
+            // Drawn all the same, so that a server that dies shifts no draw of its later life.
+            self.background.factor(0.1);
+            self.running = 0.0;
+            return is_new;
+        }
         let others = self.others * self.background.factor(0.1);
         let theirs = others * self.exec.0 * self.slowdown();
         // Smoothed over some steps: a server does not change its pace ten times a second.
@@ -159,6 +253,41 @@ impl Database {
         self.lock_waits += waits;
         self.lock_ms += waits * 1000.0 * self.exec.0 * self.slowdown();
         self.log_end += 0.3 * others * seconds * self.log_bytes;
+        is_new
+    }
+
+    fn live_and_die(&mut self, now: Micros, knobs: &DatabaseKnobs) -> bool {
+        let comes_back = match (knobs.death, self.died) {
+            (Some(death), None) => {
+                self.died = Some(now);
+                self.epoch += 1;
+                self.waiting_now = 0;
+                self.health = if death.is_silent { Health::Silent } else { Health::Refuses };
+                false
+            }
+            (Some(death), Some(died)) => now - died >= Micros::of_seconds(death.takeover_s),
+            (None, died) => died.is_some(),
+        };
+        if knobs.death.is_none() {
+            self.died = None;
+        }
+        let is_new = comes_back && self.health != Health::Up;
+        if is_new {
+            self.health = Health::Up;
+            self.born = Some(now);
+        }
+        is_new
+    }
+
+    fn use_storage(&mut self, seconds: f64, knobs: &DatabaseKnobs) {
+        let flushes = (self.commits.count - self.flushed) as f64;
+        self.flushed = self.commits.count;
+        // Transactions that end together are made durable together, so that many cost little more than some.
+        let own = 0.02 + 0.5 * (1.0 - libm::exp(-flushes / seconds * 0.0012));
+        let left = 1.0 - knobs.io.clamp(0.0, 0.999);
+        self.disk_use = (knobs.io + own.min(left)).min(1.0);
+        self.disk_busy += self.disk_use * seconds;
+        self.disk_writes += 0.4 * flushes + (30.0 + 900.0 * knobs.io) * seconds;
     }
 
     pub(crate) fn cpu(&self) -> f64 {
@@ -239,6 +368,8 @@ mod tests {
             exec: Number::Fixed(0.002),
             statements: vec![],
             read: None,
+            commit: None,
+            lock_timeout: Number::Fixed(50.0),
             slow_limit: Number::Fixed(1.0),
             others: 0.0,
             log_bytes: 200.0,

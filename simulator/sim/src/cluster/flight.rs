@@ -25,6 +25,10 @@ pub(crate) struct Flight {
     pub(crate) has_stalled: bool,
     /// Why they will fail.
     pub(crate) fails: Option<Bad>,
+    /// Times that they called over HTTP in vain, in this step.
+    pub(crate) tries: u32,
+    /// Why they failed last.
+    pub(crate) failed: Exception,
 }
 
 /// What they do at the moment.
@@ -41,14 +45,69 @@ pub(crate) enum State {
     /// Wait in line for a connection.
     Line { give_up: Micros, since: Micros, pool: usize, visit: Visit },
     /// Hold a connection.
-    Hold { due: Micros, since: Micros, pool: usize, visit: Visit, execs: [Micros; MOST_STATEMENTS] },
+    Hold { due: Micros, since: Micros, pool: usize, visit: Visit, execs: [Micros; MOST_STATEMENTS], phase: Phase },
+}
+
+/// What happens on a connection that is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// A server executes statements.
+    Execute,
+    /// It waits for a lock, since then.
+    Lock(Micros),
+    /// It makes the transaction durable, which takes the server so long.
+    Commit(Micros),
+    /// Nobody is at the other end, and the driver does not know.
+    Dead,
 }
 
 /// Who is waited for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Away {
-    Cache { miss: Option<usize> },
-    Endpoint(usize),
+    Cache {
+        miss: Option<usize>,
+    },
+    /// An endpoint, by its place among those that the service calls, and what will come of it.
+    Client(usize, Outcome),
+}
+
+/// Why work on records failed, as a framework names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exception {
+    NoConnection,
+    NoLock,
+    NoLink,
+    NoAnswer,
+    Unavailable,
+    NotPermitted,
+}
+
+impl Exception {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::NoConnection, Self::NoLock, Self::NoLink, Self::NoAnswer, Self::Unavailable, Self::NotPermitted];
+
+    /// Its class.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::NoConnection => "CannotGetJdbcConnectionException",
+            Self::NoLock => "CannotAcquireLockException",
+            Self::NoLink => "RecoverableDataAccessException",
+            Self::NoAnswer => "ResourceAccessException",
+            Self::Unavailable => "ServiceUnavailable",
+            Self::NotPermitted => "CallNotPermittedException",
+        }
+    }
+}
+
+/// How a call over HTTP ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Answered,
+    /// With an error of the server.
+    Refused,
+    TimedOut,
+    /// Its name could not be resolved.
+    Nameless,
 }
 
 impl State {

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Env;
-use super::flight::Flight;
+use super::calls::Client;
 #[cfg(test)]
 use super::flight::State;
+use super::flight::{Exception, Flight};
 use super::jvm::{Jvm, PauseKind};
 use super::life::{End, Life};
 use super::line::{BurstFilter, Level, Line, Source};
@@ -38,6 +39,7 @@ pub(crate) struct Instance {
     pub(crate) jvm: Jvm,
     pub(crate) life: Life,
     pub(crate) meters: Meters,
+    pub(crate) clients: Vec<Client>,
     pub(super) flights: Vec<Flight>,
     pub(super) next_id: u64,
     /// Threads that work.
@@ -69,6 +71,9 @@ pub(crate) struct Instance {
     pub(crate) last_heartbeat: Micros,
     pub(super) stream: Stream,
     pub(super) ids: Stream,
+    /// Which of several things happens to a record, where faults leave it to chance.
+    pub(super) luck: Stream,
+    pub(super) commits: Stream,
     pub(super) burst: BurstFilter,
     /// Part of a line that is still to be written.
     pub(super) said: f64,
@@ -125,9 +130,10 @@ pub(crate) struct Meters {
     /// Records that their handler could not work on, or whose rows were there already.
     pub(crate) listener_poison: Timer,
     pub(crate) listener_twice: Timer,
+    /// The same, by what failed.
+    pub(crate) failed_by: [Timer; Exception::ALL.len()],
     /// How long the record took that was done last.
     pub(crate) last_took: Micros,
-    pub(crate) http: Vec<Timer>,
     pub(crate) consumed: u64,
     pub(crate) consumed_bytes: f64,
     /// Of these, records of partitions or positions that it has given up since.
@@ -186,7 +192,9 @@ impl Instance {
         let phase = plan.fetch_wait.times(setup.unit());
         let commit_phase = plan.commit_interval.times(setup.unit());
         let member_id = member_id(&name, &mut setup);
-        let http = plan.endpoints.iter().map(|_| Timer::default()).collect();
+        let mut lives = streams.stream(&name, "connection lives");
+        let mut pools = plan.pools.clone();
+        pools.iter_mut().for_each(|pool| pool.begin_lives(lives.unit()));
         Self {
             index,
             member_id,
@@ -194,10 +202,11 @@ impl Instance {
             topic,
             host,
             pressed: 1.0,
-            pools: plan.pools.clone(),
+            pools,
             jvm,
             life,
-            meters: Meters { http, ..Meters::default() },
+            meters: Meters::default(),
+            clients: plan.clients.iter().map(Client::new).collect(),
             flights: vec![],
             next_id: 0,
             active: 0,
@@ -219,6 +228,8 @@ impl Instance {
             last_heartbeat: Micros::ZERO,
             stream: streams.stream(&name, "service times"),
             ids: streams.stream(&name, "ids"),
+            luck: streams.stream(&name, "luck"),
+            commits: streams.stream(&name, "commits"),
             burst: BurstFilter::default(),
             said: 0.0,
             plan,
@@ -257,7 +268,9 @@ impl Instance {
         self.jvm.retain(env.knobs.instances[self.index].retained);
         self.jvm.survive(env.knobs.instances[self.index].surviving);
         self.stuck = stuck(env.knobs.instances[self.index].stuck, self.plan.threads);
+        self.keep_clients(env);
         if self.life.is_up() && !self.is_paused(self.now) {
+            self.keep_pools(env);
             self.meters.cpu_seconds += 0.02 * step.as_seconds();
             self.allocate(IDLE_ALLOCATION * step.as_seconds(), env);
         }
@@ -287,6 +300,7 @@ impl Instance {
         (meters.between_polls, meters.commit_latency) = <_>::default();
         (meters.per_poll, meters.join_latency, meters.fetch_latency) = <_>::default();
         (self.is_out, self.last_poll, self.next_poll, self.last_commit, self.housekept) = (true, now, now, now, now);
+        self.keep_pools(env);
         for message in says::begins(&self.plan.service, self.max_poll_records(), self.max_poll_interval()) {
             self.say(env, Level::Info, says::APPLICATION, message);
         }

@@ -10,6 +10,8 @@ pub(crate) struct Knobs {
     pub(crate) hosts: Vec<HostKnobs>,
     pub(crate) topics: Vec<TopicKnobs>,
     pub(crate) groups: Vec<GroupKnobs>,
+    pub(crate) caches: Vec<CacheKnobs>,
+    pub(crate) endpoints: Vec<EndpointKnobs>,
 }
 
 /// How many there are of each kind of node.
@@ -21,6 +23,8 @@ pub(crate) struct Numbers {
     pub(crate) hosts: usize,
     pub(crate) topics: usize,
     pub(crate) groups: usize,
+    pub(crate) caches: usize,
+    pub(crate) endpoints: usize,
 }
 
 impl Knobs {
@@ -33,6 +37,8 @@ impl Knobs {
             hosts: vec![HostKnobs::default(); of.hosts],
             topics: vec![TopicKnobs::default(); of.topics],
             groups: vec![GroupKnobs::default(); of.groups],
+            caches: vec![CacheKnobs::default(); of.caches],
+            endpoints: vec![EndpointKnobs::default(); of.endpoints],
         }
     }
 }
@@ -83,6 +89,38 @@ pub(crate) struct InstanceKnobs {
     pub(crate) evicted: bool,
     /// What its deployment says; a change of it is rolled out by restarts.
     pub(crate) settings: Settings,
+    /// Its pools, in the order in which its work first needs them.
+    pub(crate) pools: [PoolKnobs; MOST_POOLS],
+    /// How it calls over HTTP, in place of what is configured.
+    pub(crate) hasty: Option<Hasty>,
+}
+
+/// Pools of one instance that can be told apart.
+pub(crate) const MOST_POOLS: usize = 4;
+
+/// A way to call that gives up early and tries again at once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Hasty {
+    /// Seconds for which it waits for an answer.
+    pub(crate) timeout_s: f64,
+    /// How often it calls again.
+    pub(crate) retries: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PoolKnobs {
+    /// Share of the loans after which the connection is not given back.
+    pub(crate) leak: f64,
+    /// Factor of the greatest number of connections; one is always left.
+    pub(crate) size: f64,
+    /// Share of the look-ups of its server's name that find nothing.
+    pub(crate) nameless: f64,
+}
+
+impl Default for PoolKnobs {
+    fn default() -> Self {
+        Self { leak: 0.0, size: 1.0, nameless: 0.0 }
+    }
 }
 
 impl Default for InstanceKnobs {
@@ -102,6 +140,8 @@ impl Default for InstanceKnobs {
             refuses_twice: false,
             evicted: false,
             settings: Settings::default(),
+            pools: Default::default(),
+            hasty: None,
         }
     }
 }
@@ -166,11 +206,70 @@ pub(crate) struct DatabaseKnobs {
     pub(crate) applies: bool,
     /// Delay that it is told to keep, in seconds.
     pub(crate) delay_s: f64,
+    /// Share of the transactions that need a row which somebody else has locked, and does not give back.
+    pub(crate) locked: f64,
+    /// Share of what its storage can do that something else takes.
+    pub(crate) io: f64,
+    /// That the server dies, and how.
+    pub(crate) death: Option<Death>,
+}
+
+/// How a server dies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Death {
+    /// Whether its machine falls silent, so that nobody hears that connections are gone.
+    pub(crate) is_silent: bool,
+    /// Seconds until another server answers under its name.
+    pub(crate) takeover_s: f64,
 }
 
 impl Default for DatabaseKnobs {
     fn default() -> Self {
-        Self { statement: [1.0; MOST_STATEMENTS], apply: 1.0, applies: true, delay_s: 0.0 }
+        Self {
+            statement: [1.0; MOST_STATEMENTS],
+            apply: 1.0,
+            applies: true,
+            delay_s: 0.0,
+            locked: 0.0,
+            io: 0.0,
+            death: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CacheKnobs {
+    /// Whether it answers.
+    pub(crate) is_up: bool,
+    /// Share of what is asked for that finds room.
+    pub(crate) room: f64,
+    /// Share of its contents that is lost, at the moment when this rises.
+    pub(crate) lost: f64,
+}
+
+impl Default for CacheKnobs {
+    fn default() -> Self {
+        Self { is_up: true, room: 1.0, lost: 0.0 }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EndpointKnobs {
+    /// Factor of the time until it answers, in which it waits itself.
+    pub(crate) latency: f64,
+    /// Factor of the work that one request is.
+    pub(crate) work: f64,
+    /// Share of the requests that it refuses.
+    pub(crate) errors: f64,
+    /// Share of the look-ups of its name that find nothing.
+    pub(crate) nameless: f64,
+    /// Seconds that such a look-up takes.
+    pub(crate) lookup_s: f64,
+}
+
+impl Default for EndpointKnobs {
+    fn default() -> Self {
+        Self { latency: 1.0, work: 1.0, errors: 0.0, nameless: 0.0, lookup_s: 0.0 }
     }
 }
 

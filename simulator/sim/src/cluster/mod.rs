@@ -2,15 +2,18 @@
 //! 100 ms; within a step, each instance works event by event on the records that it has; between steps, they feel what
 //! they share: databases, hosts, the group. Start at [`Cluster::step`].
 
+mod breaker;
 mod build;
+mod calls;
 mod coordinator;
 pub(crate) mod database;
 mod fetch;
-mod flight;
+pub(crate) mod flight;
 pub(crate) mod group;
 pub(crate) mod instance;
 pub(crate) mod jvm;
 pub(crate) mod knobs;
+mod lend;
 pub(crate) mod life;
 pub(crate) mod line;
 pub(crate) mod outside;
@@ -105,7 +108,7 @@ pub(crate) struct Env<'a> {
     topics: &'a [Topic],
     databases: &'a mut [Database],
     caches: &'a mut [Cache],
-    endpoints: &'a [Endpoint],
+    endpoints: &'a mut [Endpoint],
     knobs: &'a Knobs,
     lines: &'a mut Vec<Line>,
     asked: Vec<Asked>,
@@ -116,7 +119,7 @@ pub(crate) struct Env<'a> {
 }
 
 impl Env<'_> {
-    fn slow_statement(&mut self, database: usize, statement: usize, exec: Micros, now: Micros) {
+    fn slow_statement(&mut self, database: usize, statement: Option<usize>, exec: Micros, now: Micros) {
         if let Some(message) = self.databases[database].slow_line(statement, exec, now) {
             let source = Source::Database(database);
             self.lines.push(Line { at: now, source, level: Level::Warn, logger: "slowlog", message });
@@ -138,6 +141,8 @@ impl Cluster {
             hosts: self.hosts.len(),
             topics: self.topics.len(),
             groups: self.groups.len(),
+            caches: self.caches.len(),
+            endpoints: self.endpoints.len(),
         }
     }
 
@@ -167,8 +172,9 @@ impl Cluster {
                 ours[pool.database] += pool.take_load(self.now, STEP);
             }
         }
-        for (database, ours) in self.databases.iter_mut().zip(ours) {
-            database.end_step(STEP, ours);
+        self.end_databases(&ours);
+        for (cache, knobs) in self.caches.iter_mut().zip(&self.knobs.caches) {
+            cache.end_step(self.now, STEP, knobs);
         }
         let ends: Vec<f64> = self.databases.iter().map(|database| database.log_end).collect();
         for (place, database) in self.databases.iter_mut().enumerate() {
@@ -179,6 +185,24 @@ impl Cluster {
         self.load_hosts();
         self.coordinate();
         self.write_everyday();
+    }
+
+    fn end_databases(&mut self, ours: &[f64]) {
+        let Self { databases, knobs, lines, now, instances, .. } = self;
+        for (place, (database, ours)) in databases.iter_mut().zip(ours).enumerate() {
+            let (knobs, source) = (&knobs.databases[place], Source::Database(place));
+            let mut say = |level, logger, message| lines.push(Line { at: *now, source, level, logger, message });
+            if database.waiting_now > 0 {
+                // Who died in the meantime waits no more.
+                database.waiting_now = instances.iter().map(|instance| instance.locked_on(place, database.epoch)).sum();
+            }
+            if database.end_step((*now, STEP), *ours, knobs) {
+                database.recovery_lines().into_iter().for_each(|line| say(Level::Info, "mariadbd", line));
+            }
+            if let Some(message) = database.flush_line(*now, knobs) {
+                say(Level::Info, "mariadbd", message);
+            }
+        }
     }
 
     fn each_instance(&mut self, mut act: impl FnMut(&mut Instance, &mut Env<'_>)) {
@@ -285,6 +309,12 @@ impl Cluster {
     /// Index of the host that a database runs on.
     pub(crate) fn host_of_database(&self, place: usize) -> Option<usize> {
         self.database_hosts.get(place).copied().flatten()
+    }
+
+    /// Databases that run on a host.
+    pub(crate) fn databases_on(&self, host: usize) -> impl Iterator<Item = &Database> {
+        let both = self.databases.iter().zip(&self.database_hosts);
+        both.filter(move |(_, on)| **on == Some(host)).map(|(database, _)| database)
     }
 
     /// Records behind, of each partition of a group.

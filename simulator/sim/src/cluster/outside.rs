@@ -1,44 +1,168 @@
 //! What instances call besides databases, and the hosts that everything runs on.
 
-use super::knobs::HostKnobs;
+use super::knobs::{CacheKnobs, EndpointKnobs, HostKnobs};
 use crate::random::{Stream, Streams};
 use crate::scenario::node::{CacheSpec, HostSpec, HttpSpec};
 use crate::units::Micros;
 
-/// A cache server.
+/// A cache server. It holds as many of the keys that are asked for as it has room for; what it has lost comes back only as
+/// somebody asks for it, and loads it.
 #[derive(Clone, Debug)]
 pub(crate) struct Cache {
     pub(crate) name: String,
     latency: (f64, f64),
+    keys: f64,
+    /// Share of the keys that it holds, of those that are asked for again and again.
+    warm: f64,
+    room: f64,
+    lost: f64,
+    pub(crate) is_up: bool,
+    /// When the process that answers now began, if that was within the run.
+    pub(crate) born: Option<Micros>,
     pub(crate) hits: u64,
     pub(crate) misses: u64,
+    pub(crate) evicted: f64,
 }
+
+/// What the keys of a whole cache take, and what it may take, in bytes.
+const CACHE_BYTES: (f64, f64) = (1.9e9, 4_294_967_296.0);
+/// Keys that a cache drops in a second when it is told to take less.
+const MOST_EVICTIONS: f64 = 20_000.0;
 
 impl Cache {
     pub(crate) fn new(name: &str, spec: &CacheSpec) -> Self {
-        Self { name: name.to_owned(), latency: spec.latency.log_normal(), hits: 0, misses: 0 }
+        Self {
+            name: name.to_owned(),
+            latency: spec.latency.log_normal(),
+            keys: spec.keys,
+            warm: 1.0,
+            room: 1.0,
+            lost: 0.0,
+            is_up: true,
+            born: None,
+            hits: 0,
+            misses: 0,
+            evicted: 0.0,
+        }
     }
 
     pub(crate) fn latency(&self, stream: &mut Stream) -> Micros {
         Micros::of_seconds(self.latency.0 * stream.factor(self.latency.1))
     }
+
+    /// Looks up so many keys, of which this share would be found in a cache that holds all it should. Gives the misses.
+    pub(crate) fn look_up(&mut self, count: u32, hit: f64, stream: &mut Stream) -> u32 {
+        let found = if self.is_up { hit * self.warm } else { 0.0 };
+        let misses = stream.part(count, 1.0 - found);
+        if self.is_up {
+            self.hits += u64::from(count - misses);
+            self.misses += u64::from(misses);
+        }
+        misses
+    }
+
+    /// Takes keys that were missed and have been loaded.
+    pub(crate) fn fill(&mut self, count: u32, hit: f64) {
+        if !self.is_up || (self.warm >= 1.0 && self.room >= 1.0) {
+            return;
+        }
+        // The others of them are asked for so seldom that they would be missed in any case.
+        let cold = hit * (1.0 - self.warm) / (1.0 - hit * self.warm).max(1e-9);
+        let loaded = f64::from(count);
+        self.warm += loaded * cold / self.keys;
+        if self.room < 1.0 && self.warm >= self.room {
+            // There is no room: each that comes puts another one out.
+            self.evicted += loaded;
+            self.warm = self.room;
+        }
+        self.warm = self.warm.min(1.0);
+    }
+
+    /// Ends a step.
+    pub(crate) fn end_step(&mut self, now: Micros, step: Micros, knobs: &CacheKnobs) {
+        if knobs.is_up && !self.is_up {
+            // What it held was in memory alone.
+            self.warm = 0.0;
+            self.born = Some(now);
+        }
+        self.is_up = knobs.is_up;
+        self.room = knobs.room;
+        if knobs.lost > self.lost {
+            self.warm = self.warm.min(1.0 - knobs.lost);
+        }
+        self.lost = knobs.lost;
+        let over = (self.warm - self.room).max(0.0).min(MOST_EVICTIONS * step.as_seconds() / self.keys);
+        self.warm -= over;
+        self.evicted += over * self.keys;
+    }
+
+    /// Bytes that its keys take, and that they may take.
+    pub(crate) fn memory(&self) -> (f64, f64) {
+        let most = if self.room < 1.0 { CACHE_BYTES.0 * self.room } else { CACHE_BYTES.1 };
+        (CACHE_BYTES.0 * self.warm, most)
+    }
 }
 
-/// Something called over HTTP.
+/// Something called over HTTP. It works on so many requests at a time; when there are more, each takes longer, and it
+/// goes on working for callers who have long given up.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     pub(crate) name: String,
     pub(crate) uri: String,
     latency: (f64, f64),
+    workers: Option<f64>,
+    /// Requests that it has taken and not answered.
+    pending: f64,
+    since: Micros,
 }
+
+/// Requests for each worker that it takes before it takes no more.
+const BACKLOG: f64 = 40.0;
 
 impl Endpoint {
     pub(crate) fn new(name: &str, spec: &HttpSpec) -> Self {
-        Self { name: name.to_owned(), uri: spec.uri.clone(), latency: spec.latency.log_normal() }
+        Self {
+            name: name.to_owned(),
+            uri: spec.uri.clone(),
+            latency: spec.latency.log_normal(),
+            workers: spec.workers.map(f64::from),
+            pending: 0.0,
+            since: Micros::ZERO,
+        }
     }
 
-    pub(crate) fn latency(&self, stream: &mut Stream) -> Micros {
-        Micros::of_seconds(self.latency.0 * stream.factor(self.latency.1))
+    /// Takes so many requests and says how long they take; for ever, when it has too many already.
+    pub(crate) fn answer_time(
+        &mut self,
+        now: Micros,
+        count: u32,
+        knobs: &EndpointKnobs,
+        stream: &mut Stream,
+    ) -> Micros {
+        let drawn = self.latency.0 * stream.factor(self.latency.1);
+        let Some(workers) = self.workers else { return Micros::of_seconds(drawn * knobs.latency * knobs.work) };
+        let mean = self.latency.0 * libm::exp(self.latency.1 * self.latency.1 / 2.0) * knobs.work;
+        self.work(now, workers, mean);
+        if self.pending > BACKLOG * workers {
+            return Micros::seconds(86_400);
+        }
+        self.pending += f64::from(count);
+        let crowd = (self.pending / workers).max(1.0);
+        Micros::of_seconds(drawn * knobs.work * crowd + drawn * (knobs.latency - 1.0).max(0.0))
+    }
+
+    /// What was done since it was looked at last.
+    fn work(&mut self, now: Micros, workers: f64, mean: f64) {
+        let mut left = (now - self.since).as_seconds().max(0.0);
+        self.since = self.since.max(now);
+        if self.pending > workers {
+            let full = ((self.pending - workers) * mean / workers).min(left);
+            self.pending -= full * workers / mean;
+            left -= full;
+        }
+        if left > 0.0 {
+            self.pending *= libm::exp(-left / mean);
+        }
     }
 }
 

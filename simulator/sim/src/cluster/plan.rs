@@ -1,5 +1,6 @@
 //! What the work on one record is made of, in order, as one service does it.
 
+use super::breaker::Breaker;
 use super::pool::Pool;
 use crate::scenario::node::Assignor;
 use crate::units::Micros;
@@ -18,8 +19,8 @@ pub(crate) struct Plan {
     pub(crate) per_record: f64,
     /// Fresh pools, one per database.
     pub(crate) pools: Vec<Pool>,
-    /// Endpoints that are called, by index.
-    pub(crate) endpoints: Vec<usize>,
+    /// How endpoints are called.
+    pub(crate) clients: Vec<ClientPlan>,
     pub(crate) max_poll_records: u32,
     pub(crate) fetch_records: u32,
     pub(crate) fetch_wait: Micros,
@@ -37,13 +38,25 @@ pub(crate) enum Step {
     /// A share of the processor time.
     Cpu(f64),
     /// A look-up in a cache; who gets no answer asks the database of the pool `miss`.
-    Cache { cache: usize, hit: f64, miss: Option<usize> },
+    Cache { cache: usize, hit: f64, miss: Option<usize>, miss_work: f64 },
     /// Statements that write, on a primary, or that read, on a replica.
     Query { pool: usize, statements: f64, visit: Visit },
     /// The row that was just written is read back from a replica.
     ReadBack { pool: usize, primary: usize, retries: u32, backoff: Micros },
     /// A call over HTTP.
-    Call { endpoint: usize },
+    Call { client: usize },
+}
+
+/// How a service calls one endpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientPlan {
+    /// Index of the endpoint.
+    pub(crate) endpoint: usize,
+    pub(crate) timeout: Micros,
+    pub(crate) retries: u32,
+    pub(crate) backoff: Micros,
+    pub(crate) keep_alive: Micros,
+    pub(crate) breaker: Option<Breaker>,
 }
 
 /// Why a database is asked.

@@ -134,9 +134,9 @@ pub(crate) fn no_connection(ids: &mut Stream, pool: &str, waited: Micros, active
     )
 }
 
-pub(crate) fn set_aside(ids: &mut Stream, group: &str) -> String {
+pub(crate) fn set_aside(ids: &mut Stream, group: &str, interval: u32, attempts: u32) -> String {
     format!(
-        "Backoff FixedBackOff{{interval=1000, currentAttempts=3, maxAttempts=3}} exhausted for order_id={}; \
+        "Backoff FixedBackOff{{interval={interval}, currentAttempts={attempts}, maxAttempts={attempts}}} exhausted for order_id={}; \
              publishing to {group}.dlt",
         order(ids)
     )
@@ -160,6 +160,95 @@ pub(crate) fn slow_statement(ids: &mut Stream, text: &str, exec: Micros) -> Stri
         exec.as_seconds(),
         10 + ids.below(80),
         (exec.as_seconds() * 1.2e6) as u64 + ids.below(5000)
+    )
+}
+
+/// A failed attempt to work on an order, with what the library said.
+pub(crate) fn attempt_failed(ids: &mut Stream, why: impl FnOnce(&mut Stream) -> String) -> String {
+    let order = order(ids);
+    format!("Processing of order_id={order} failed: {}", why(ids))
+}
+
+/// What a driver says when a transaction did not get its lock.
+pub(crate) const NO_LOCK: &str = "org.springframework.dao.CannotAcquireLockException: PreparedStatementCallback; Lock \
+     wait timeout exceeded; try restarting transaction; nested exception is \
+     com.mysql.cj.jdbc.exceptions.MySQLTransactionRollbackException: Lock wait timeout exceeded; try restarting transaction";
+
+/// What a driver says when its server is gone in the middle of a statement.
+pub(crate) const NO_LINK: &str = "org.springframework.dao.RecoverableDataAccessException: PreparedStatementCallback; \
+     Communications link failure; nested exception is com.mysql.cj.jdbc.exceptions.CommunicationsException: \
+     Communications link failure";
+
+/// HikariCP's line on a connection that broke while it was lent.
+pub(crate) fn broken(ids: &mut Stream, pool: &str) -> String {
+    format!(
+        "{pool} - Connection com.mysql.cj.jdbc.ConnectionImpl@{:08x} marked as broken because of SQLSTATE(08S01), \
+         ErrorCode(0)",
+        ids.below(1 << 32)
+    )
+}
+
+/// HikariCP's line on an idle connection that was no longer good.
+pub(crate) fn not_valid(ids: &mut Stream, pool: &str) -> String {
+    format!(
+        "{pool} - Failed to validate connection com.mysql.cj.jdbc.ConnectionImpl@{:08x} (No operations allowed after \
+         connection closed.). Possibly consider using a shorter maxLifetime value.",
+        ids.below(1 << 32)
+    )
+}
+
+/// A server's line on storage that cannot follow.
+pub(crate) fn late_flush(ids: &mut Stream, times: f64) -> String {
+    let took = 1000 + (times * (60.0 + ids.below(40) as f64)) as u64;
+    format!(
+        "InnoDB: page_cleaner: 1000ms intended loop took {took}ms. The settings might not be optimal. (flushed={} and \
+         evicted=0, during the time.)",
+        40 + ids.below(400)
+    )
+}
+
+/// Lines of a server that begins after another one ended without a farewell.
+pub(crate) fn recovered(ids: &mut Stream) -> [String; 2] {
+    let place = 40_000_000_000 + ids.below(9_000_000_000);
+    [
+        format!("InnoDB: Starting crash recovery from checkpoint LSN={place}"),
+        "mariadbd: ready for connections. socket: '/run/mysqld/mysqld.sock'  port: 3306".into(),
+    ]
+}
+
+/// The answer of an HTTP client that waited in vain.
+pub(crate) fn no_answer(name: &str, uri: &str) -> String {
+    format!(
+        "org.springframework.web.client.ResourceAccessException: I/O error on GET request for \"http://{name}{uri}\": \
+         Read timed out; nested exception is java.net.SocketTimeoutException: Read timed out"
+    )
+}
+
+/// The answer of an HTTP client that found no address.
+pub(crate) fn no_address(name: &str, uri: &str) -> String {
+    format!(
+        "org.springframework.web.client.ResourceAccessException: I/O error on GET request for \"http://{name}{uri}\": \
+         {name}; nested exception is java.net.UnknownHostException: {name}"
+    )
+}
+
+pub(crate) const REFUSED: &str =
+    "org.springframework.web.client.HttpServerErrorException$ServiceUnavailable: 503 Service Unavailable: [no body]";
+
+/// What a circuit breaker says that lets nobody through.
+pub(crate) fn not_permitted(name: &str) -> String {
+    format!(
+        "io.github.resilience4j.circuitbreaker.CallNotPermittedException: CircuitBreaker '{name}' is OPEN and does not \
+         permit further calls"
+    )
+}
+
+/// A cache client's line when nobody listens.
+pub(crate) fn no_cache(ids: &mut Stream, name: &str) -> String {
+    format!(
+        "Cache lookup of sku={} failed, loading from database: io.lettuce.core.RedisConnectionException: Unable to \
+         connect to {name}/<unresolved>:6379; nested exception is java.net.ConnectException: Connection refused",
+        10_000 + ids.below(80_000)
     )
 }
 

@@ -2,24 +2,24 @@
 //! library measures. Start at [`Instance::start_work`].
 
 use super::Env;
-use super::flight::{Away, Flight, State};
+use super::flight::{Away, Exception, Flight, State};
 use super::instance::Instance;
-use super::knobs::MOST_STATEMENTS;
 use super::line::{Level, Line, Source};
 use super::plan::{Step, Visit};
 use super::says;
 use super::topic::Bad;
+use crate::random::Stream;
 use crate::units::Micros;
 
-/// Times that a record waits for a connection in vain before it is set aside.
+/// Times that work on a record fails before it is set aside.
 const MOST_WAITS: u32 = 3;
 /// What happens between two of them.
 const WAIT_BACKOFF: Micros = Micros::SECOND;
 /// By how much more processor time and memory a record takes for each further record that would fit into its bytes.
 const SIZE_CPU: f64 = 0.1;
 const SIZE_HEAP: f64 = 0.5;
-/// Network and driver, per statement.
-const ROUND_TRIP: f64 = 0.0004;
+/// Attempts of a framework that does not wait between them.
+const MOST_HASTY: u32 = 10;
 
 /// Seconds that an appender takes for one line, to the disk and back.
 const LINE: f64 = 40e-6;
@@ -69,12 +69,14 @@ impl Instance {
                 waits: 0,
                 has_stalled: false,
                 fails,
+                tries: 0,
+                failed: Exception::NoConnection,
             };
             self.enter(flight, env);
         }
     }
 
-    fn fresh_id(&mut self) -> u64 {
+    pub(super) fn fresh_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
     }
@@ -117,26 +119,10 @@ impl Instance {
                 flight.state = State::Cpu { due: self.now.max(self.paused.1) + Micros::of_seconds(work * crowd) };
                 self.flights.push(flight);
             }
-            Step::Cache { cache, hit, miss } => {
-                let due = self.now + env.caches[*cache].latency(&mut self.stream);
-                let misses = self.stream.part(flight.count, 1.0 - hit);
-                env.caches[*cache].hits += u64::from(flight.count - misses);
-                env.caches[*cache].misses += u64::from(misses);
-                for (count, miss) in [(flight.count - misses, None), (misses, *miss)] {
-                    if count > 0 {
-                        let state = State::Away { due, since: self.now, from: Away::Cache { miss } };
-                        let id = self.fresh_id();
-                        self.flights.push(Flight { id, count, state, ..flight });
-                    }
-                }
-            }
+            Step::Cache { cache, hit, miss, .. } => self.look_up(flight, (*cache, *hit), *miss, env),
             Step::Query { pool, visit, .. } => self.ask(flight, *pool, *visit, env),
             Step::ReadBack { pool, .. } => self.ask(flight, *pool, Visit::Back, env),
-            Step::Call { endpoint } => {
-                let due = self.now + env.endpoints[*endpoint].latency(&mut self.stream);
-                flight.state = State::Away { due, since: self.now, from: Away::Endpoint(*endpoint) };
-                self.flights.push(flight);
-            }
+            Step::Call { client } => self.call(flight, *client, env),
         }
     }
 
@@ -159,146 +145,23 @@ impl Instance {
             }
             State::Away { from: Away::Cache { miss: Some(pool) }, .. } => self.ask(flight, pool, Visit::Read, env),
             State::Away { from: Away::Cache { miss: None }, .. } => self.next(flight, env),
-            State::Away { since, from: Away::Endpoint(endpoint), .. } => {
-                if let Some(place) = self.plan.endpoints.iter().position(|known| *known == endpoint) {
-                    self.meters.http[place].record(self.now, flight.count, self.now - since);
-                }
-                self.next(flight, env);
+            State::Away { since, from: Away::Client(client, outcome), .. } => {
+                self.called(flight, (client, outcome), since, env);
             }
             State::Sleep { pool, visit, .. } => self.ask(flight, pool, visit, env),
-            State::Line { pool, visit, .. } => self.give_up(flight, pool, visit, env),
-            State::Hold { since, pool, visit, execs, .. } => {
-                self.pools[pool].take_back(self.now, flight.count, self.now - since);
-                self.account(flight.count, pool, &execs, env);
-                if visit == Visit::Write {
-                    flight.wrote = self.now;
-                }
-                self.serve_line(pool, env);
-                if visit == Visit::Write && flight.fails == Some(Bad::Twice) {
-                    // The row is there: the server refuses the statement, and the transaction is rolled back.
-                    env.databases[self.pools[pool].database].rolled_back += u64::from(flight.count);
-                    return self.finish(flight, false, env);
-                }
-                match visit {
-                    Visit::Write | Visit::Read => self.next(flight, env),
-                    Visit::Back => self.look_for_row(flight, pool, env),
-                    Visit::Fallback => self.next(flight, env),
-                }
-            }
+            State::Line { .. } => self.give_up(flight, env),
+            State::Hold { .. } => self.held(flight, env),
         }
     }
 
-    fn next(&mut self, mut flight: Flight, env: &mut Env<'_>) {
+    pub(super) fn next(&mut self, mut flight: Flight, env: &mut Env<'_>) {
         flight.step += 1;
+        flight.tries = 0;
         self.enter(flight, env);
     }
 
-    /// Asks a pool for connections, one for each record.
-    fn ask(&mut self, flight: Flight, pool: usize, visit: Visit, env: &mut Env<'_>) {
-        let lent = if self.pools[pool].waiting == 0 { self.pools[pool].free().min(flight.count) } else { 0 };
-        if lent > 0 {
-            self.hold(Flight { count: lent, ..flight }, pool, visit, Micros(40), env);
-        }
-        let count = flight.count - lent;
-        if count > 0 {
-            self.pools[pool].waiting += count;
-            let give_up = self.now + self.pools[pool].timeout;
-            let state = State::Line { give_up, since: self.now, pool, visit };
-            let id = if lent > 0 { self.fresh_id() } else { flight.id };
-            self.flights.push(Flight { id, count, state, ..flight });
-        }
-    }
-
-    /// Lends connections to a flight and lets its statements execute.
-    fn hold(&mut self, mut flight: Flight, pool: usize, visit: Visit, waited: Micros, env: &mut Env<'_>) {
-        self.pools[pool].lend(self.now, flight.count, waited);
-        let place = self.pools[pool].database;
-        let (database, knobs) = (&env.databases[place], &env.knobs.databases[place]);
-        let mut execs = [Micros::ZERO; MOST_STATEMENTS];
-        let mut whole = Micros::ZERO;
-        let statements = self.statements(flight.step, visit);
-        for number in 0..statements {
-            let statement =
-                if visit == Visit::Write { number as usize % database.writes.max(1) } else { database.writes };
-            let exec = database.exec(statement, knobs, &mut self.stream).max(Micros(1));
-            execs[statement] += exec;
-            whole += exec + Micros::of_seconds(ROUND_TRIP);
-        }
-        flight.state = State::Hold { due: self.now + whole, since: self.now, pool, visit, execs };
-        self.flights.push(flight);
-    }
-
-    fn statements(&mut self, step: usize, visit: Visit) -> u32 {
-        match self.plan.steps.get(step) {
-            Some(Step::Query { statements, .. }) if visit != Visit::Back => {
-                let whole = libm::floor(*statements);
-                (whole as u32 + u32::from(self.stream.chance(statements - whole))).clamp(1, MOST_STATEMENTS as u32 - 1)
-            }
-            _ => 1,
-        }
-    }
-
-    /// The server counts a statement when it is done.
-    fn account(&mut self, count: u32, pool: usize, execs: &[Micros; MOST_STATEMENTS], env: &mut Env<'_>) {
-        let place = self.pools[pool].database;
-        for (statement, exec) in execs.iter().enumerate().filter(|(_, exec)| **exec > Micros::ZERO) {
-            if env.databases[place].done(statement, count, *exec) {
-                env.slow_statement(place, statement, *exec, self.now);
-            }
-        }
-    }
-
-    /// Gives free connections to whoever waits longest.
-    fn serve_line(&mut self, pool: usize, env: &mut Env<'_>) {
-        while self.pools[pool].free() > 0 && self.pools[pool].waiting > 0 {
-            let in_line = |flight: &Flight| match flight.state {
-                State::Line { pool: wanted, since, visit, .. } if wanted == pool => Some((since, flight.id, visit)),
-                _ => None,
-            };
-            let first = (0..self.flights.len())
-                .filter_map(|place| in_line(&self.flights[place]).map(|(since, id, visit)| (since, id, place, visit)))
-                .min_by_key(|(since, id, ..)| (*since, *id));
-            let Some((since, _, place, visit)) = first else { return };
-            let count = self.flights[place].count.min(self.pools[pool].free());
-            self.pools[pool].waiting -= count;
-            let mut flight = self.flights[place];
-            if count == flight.count {
-                self.flights.swap_remove(place);
-            } else {
-                self.flights[place].count -= count;
-                flight.id = self.fresh_id();
-            }
-            self.hold(Flight { count, ..flight }, pool, visit, self.now - since, env);
-        }
-    }
-
-    /// No connection came in time.
-    fn give_up(&mut self, mut flight: Flight, pool: usize, visit: Visit, env: &mut Env<'_>) {
-        let State::Line { since, .. } = flight.state else { return };
-        let Self { pools, active, .. } = self;
-        let known = &mut pools[pool];
-        known.waiting -= flight.count;
-        known.timeouts += u64::from(flight.count);
-        let (name, total, waiting, threads) = (known.name.clone(), known.in_use, known.waiting, *active);
-        let waited = self.now - since;
-        self.say_seldom(env, ("pool", Micros::millis(700)), (Level::Error, says::HANDLER), |ids| {
-            says::no_connection(ids, &name, waited, total, waiting.min(threads))
-        });
-        flight.waits += 1;
-        if flight.waits >= MOST_WAITS {
-            let group = self.plan.group.clone();
-            self.say_seldom(env, ("exhausted", Micros::millis(900)), (Level::Error, says::HANDLER), |ids| {
-                says::set_aside(ids, &group)
-            });
-            return self.finish(flight, false, env);
-        }
-        let due = self.now + WAIT_BACKOFF.times(self.stream.factor(0.1));
-        flight.state = State::Sleep { due, pool, visit };
-        self.flights.push(flight);
-    }
-
     /// The replica has answered: is the row there?
-    fn look_for_row(&mut self, mut flight: Flight, pool: usize, env: &mut Env<'_>) {
+    pub(super) fn look_for_row(&mut self, mut flight: Flight, pool: usize, env: &mut Env<'_>) {
         let plan = self.plan.clone();
         let Some(Step::ReadBack { primary, retries, backoff, .. }) = plan.steps.get(flight.step) else {
             return self.next(flight, env);
@@ -331,8 +194,43 @@ impl Instance {
         self.flights.push(flight);
     }
 
+    /// Work on these records has failed: it is tried again after a while, or they are set aside.
+    pub(super) fn set_back(
+        &mut self,
+        mut flight: Flight,
+        exception: Exception,
+        why: impl FnOnce(&mut Stream) -> String,
+        env: &mut Env<'_>,
+    ) {
+        self.say_seldom(env, (exception.name(), Micros::millis(700)), (Level::Error, says::HANDLER), |ids| {
+            match exception {
+                Exception::NoConnection => why(ids),
+                _ => says::attempt_failed(ids, why),
+            }
+        });
+        let is_hasty = env.knobs.instances[self.index].hasty.is_some();
+        flight.failed = exception;
+        flight.tries = 0;
+        flight.waits += 1;
+        if flight.waits >= if is_hasty { MOST_HASTY } else { MOST_WAITS } {
+            let group = self.plan.group.clone();
+            let (interval, attempts) = if is_hasty { (0, MOST_HASTY) } else { (1000, MOST_WAITS) };
+            self.say_seldom(env, ("exhausted", Micros::millis(900)), (Level::Error, says::HANDLER), |ids| {
+                says::set_aside(ids, &group, interval, attempts)
+            });
+            return self.finish(flight, false, env);
+        }
+        let wait = if is_hasty { Micros::ZERO } else { WAIT_BACKOFF.times(self.stream.factor(0.1)) };
+        let due = self.now.max(self.paused.1) + wait;
+        flight.state = match flight.state {
+            State::Line { pool, visit, .. } => State::Sleep { due, pool, visit },
+            _ => State::Stall { due },
+        };
+        self.flights.push(flight);
+    }
+
     /// The work on these records is over.
-    fn finish(&mut self, flight: Flight, is_good: bool, env: &mut Env<'_>) {
+    pub(super) fn finish(&mut self, flight: Flight, is_good: bool, env: &mut Env<'_>) {
         let took = self.now - flight.began;
         let timer = match flight.fails {
             _ if is_good => &mut self.meters.listener,
@@ -341,6 +239,9 @@ impl Instance {
             None => &mut self.meters.listener_failed,
         };
         timer.record(self.now, flight.count, took);
+        if !is_good && flight.fails.is_none() {
+            self.meters.failed_by[flight.failed as usize].record(self.now, flight.count, took);
+        }
         self.meters.last_took = took;
         self.active -= flight.count;
         let left = match &mut self.batch {

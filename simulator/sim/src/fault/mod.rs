@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 pub(crate) use shape::Shape;
 
 use crate::cluster::Cluster;
-use crate::cluster::knobs::Knobs;
+use crate::cluster::knobs::{Knobs, MOST_POOLS};
 use crate::random::Streams;
 use crate::scenario::Scenario;
 use crate::scenario::node::NodeOf;
@@ -37,6 +37,10 @@ pub(crate) trait Kind: Sync {
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect>;
     /// Node id, component and accepted alternatives, for the truth.
     fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>);
+    /// Further nodes in which the same thing is broken, when the target stands for several.
+    fn more_roots(&self, _scenario: &Scenario, _target: &str) -> Vec<String> {
+        vec![]
+    }
 }
 
 /// What a fault of one run does.
@@ -150,6 +154,54 @@ fn instances(cluster: &Cluster, target: &str) -> Vec<usize> {
     let named =
         |instance: &&crate::cluster::instance::Instance| instance.name == target || instance.plan.service == target;
     cluster.instances.iter().filter(named).map(|instance| instance.index).collect()
+}
+
+/// Index of a cache.
+fn cache(cluster: &Cluster, target: &str) -> usize {
+    cluster.caches.iter().position(|cache| cache.name == target).unwrap_or(0)
+}
+
+/// Index of an endpoint.
+fn endpoint(cluster: &Cluster, target: &str) -> usize {
+    cluster.endpoints.iter().position(|endpoint| endpoint.name == target).unwrap_or(0)
+}
+
+/// The pools that a target such as `fulfilment-1/orders-db` names, or all of a service such as `fulfilment/orders-db`: by
+/// the index of the instance and the place among its pools.
+fn pools(cluster: &Cluster, target: &str) -> Vec<(usize, usize)> {
+    let (owner, database) = target.split_once('/').unwrap_or((target, ""));
+    let of = |index: usize| {
+        let place = cluster.instances[index].pools.iter().position(|pool| pool.name == database);
+        place.filter(|place| *place < MOST_POOLS).map(|place| (index, place))
+    };
+    instances(cluster, owner).into_iter().filter_map(of).collect()
+}
+
+/// Whether there is such a pool, or are such pools.
+fn is_pool(scenario: &Scenario, target: &str) -> bool {
+    let Some((owner, database)) = target.split_once('/') else { return false };
+    let service = owner.rsplit_once('-').filter(|_| is_instance(scenario, owner)).map_or(owner, |(service, _)| service);
+    let calls = |of: &NodeOf| match of {
+        NodeOf::Service(spec) => {
+            spec.calls.iter().any(|call| call.to == database || call.miss.as_deref() == Some(database))
+        }
+        _ => false,
+    };
+    is_node(scenario, database, |of| matches!(of, NodeOf::Primary(_) | NodeOf::Replica(_)))
+        && scenario.nodes.iter().any(|node| node.id == service && calls(&node.of))
+}
+
+/// Ids of the pools that a target names.
+fn pool_ids(scenario: &Scenario, target: &str) -> Vec<String> {
+    let Some((owner, database)) = target.split_once('/') else { return vec![] };
+    if is_instance(scenario, owner) {
+        return vec![format!("pool:{target}")];
+    }
+    let replicas = scenario.nodes.iter().filter(|node| node.id == owner).map(|node| match &node.of {
+        NodeOf::Service(spec) => spec.replicas,
+        _ => 0,
+    });
+    (0..replicas.sum()).map(|number| format!("pool:{owner}-{number}/{database}")).collect()
 }
 
 /// Index of a database.

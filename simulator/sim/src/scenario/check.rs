@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Scenario;
-use super::node::{NodeOf, NodeSpec, ServiceSpec};
+use super::node::{BreakerSpec, NodeOf, NodeSpec, ServiceSpec};
 use super::spec::{FaultSpec, PathSpec, Phase, Roots};
 use crate::fault;
 
@@ -89,6 +89,10 @@ fn check_node(scenario: &Scenario, node: &NodeSpec) -> Result<(), String> {
             let of = replica.of.as_ref().ok_or("a replica names its primary in `of`")?;
             find(scenario, of, "a primary", |of| matches!(of, NodeOf::Primary(_))).map(drop)
         }
+        NodeOf::Http(http) if http.workers == Some(0) => {
+            Err("`workers` is at least 1; leave it out for any number".into())
+        }
+        NodeOf::Cache(cache) if cache.keys < 1.0 => Err("`keys` is at least 1".into()),
         NodeOf::Primary(primary) if !(1..=4).contains(&primary.statements.len()) => {
             Err("a primary has one to four `statements`".into())
         }
@@ -126,6 +130,13 @@ fn check_service(scenario: &Scenario, service: &ServiceSpec) -> Result<(), Strin
         }
         if !(0.0..=1.0).contains(&call.hit) || !(1.0..=20.0).contains(&call.per_record) {
             return Err(format!("call of `{}`: `hit` lies in 0 to 1, `per_record` in 1 to 20", call.to));
+        }
+        let is_share = |breaker: &BreakerSpec| breaker.failure_rate > 0.0 && breaker.failure_rate <= 1.0;
+        if !call.breaker.as_ref().is_none_or(|breaker| is_share(breaker) && breaker.window > 0) {
+            return Err(format!(
+                "call of `{}`: `failure_rate` of its breaker is above 0 and at most 1, and its `window` at least 1",
+                call.to
+            ));
         }
     }
     Ok(())

@@ -84,6 +84,12 @@ pub(crate) struct PoolSpec {
     pub(crate) size: u32,
     #[serde(default = "thirty_seconds")]
     pub(crate) timeout: Number,
+    /// How long a driver waits for a server that says nothing; longer than a server lets it wait for a lock.
+    #[serde(default = "one_minute")]
+    pub(crate) socket_timeout: Number,
+    /// How long a connection is used before it is replaced.
+    #[serde(default = "thirty_minutes")]
+    pub(crate) max_lifetime: Number,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -139,9 +145,42 @@ pub(crate) struct CallSpec {
     /// The database that is read when a cache has no answer.
     #[serde(default)]
     pub(crate) miss: Option<String>,
+    /// How many times the work of a usual statement that read is.
+    #[serde(default = "one")]
+    pub(crate) miss_work: f64,
+    /// How long an answer over HTTP is waited for.
+    #[serde(default = "ten_seconds")]
+    pub(crate) timeout: Number,
+    /// Further calls after one that failed.
+    #[serde(default)]
+    pub(crate) retries: u32,
+    /// Wait before the first further call; doubled each time.
+    #[serde(default = "tenth")]
+    pub(crate) backoff: Number,
+    /// What stops calls for a while when too many fail.
+    #[serde(default)]
+    pub(crate) breaker: Option<BreakerSpec>,
+    /// How long a connection over HTTP is kept before a new one is made.
+    #[serde(default = "one_minute")]
+    pub(crate) keep_alive: Number,
     /// Of a replica: the row that the record has just written to the primary is read back.
     #[serde(default)]
     pub(crate) read_back: Option<ReadBackSpec>,
+}
+
+/// A circuit breaker like Resilience4j's.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BreakerSpec {
+    /// Share of failed calls above which it opens.
+    #[serde(default = "half")]
+    pub(crate) failure_rate: f64,
+    /// Of how many calls that share is reckoned.
+    #[serde(default = "hundred")]
+    pub(crate) window: u32,
+    /// How long it stays open before it lets some calls through.
+    #[serde(default = "one_minute")]
+    pub(crate) open: Number,
 }
 
 /// How the service waits for its own row on a replica.
@@ -169,6 +208,12 @@ pub(crate) struct DatabaseSpec {
     /// Texts of the statements that writes execute in turn, as the server's digests have them.
     #[serde(default)]
     pub(crate) statements: Vec<String>,
+    /// Time in which an idle storage makes a transaction durable; none when it need not be.
+    #[serde(default)]
+    pub(crate) commit: Option<Number>,
+    /// How long a transaction waits for a lock.
+    #[serde(default = "fifty_seconds")]
+    pub(crate) lock_timeout: Number,
     /// The statement that reads execute.
     #[serde(default)]
     pub(crate) read: Option<String>,
@@ -190,12 +235,18 @@ pub(crate) struct DatabaseSpec {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CacheSpec {
     pub(crate) latency: Number,
+    /// Keys that are asked for again and again.
+    #[serde(default = "many_keys")]
+    pub(crate) keys: f64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HttpSpec {
     pub(crate) latency: Number,
+    /// Requests that it works on at the same time; without it, any number.
+    #[serde(default)]
+    pub(crate) workers: Option<u32>,
     #[serde(default = "root_path")]
     pub(crate) uri: String,
 }
@@ -283,6 +334,27 @@ fn root_path() -> String {
 }
 fn tenth() -> Number {
     Number::Fixed(0.1)
+}
+fn half() -> f64 {
+    0.5
+}
+fn hundred() -> u32 {
+    100
+}
+fn many_keys() -> f64 {
+    50_000.0
+}
+fn ten_seconds() -> Number {
+    Number::Fixed(10.0)
+}
+fn fifty_seconds() -> Number {
+    Number::Fixed(50.0)
+}
+fn thirty_minutes() -> Number {
+    Number::Fixed(1800.0)
+}
+fn one_minute() -> Number {
+    Number::Fixed(60.0)
 }
 fn one_second() -> Number {
     Number::Fixed(1.0)

@@ -172,6 +172,14 @@ impl<'a> Page<'a> {
         Self { target, telemetry, at_ms, now, metric_noise: 0.0, is_seen: false }
     }
 
+    /// Notes that the process behind the target began again at that moment, if it did: its counters do so too.
+    pub(super) fn begin_again(&mut self, born: Option<Micros>) {
+        if born.is_some() && born > self.target.began_again {
+            self.target.reset();
+            self.target.began_again = born;
+        }
+    }
+
     /// Seconds since the process began; `before_s` is how long it was up when the run began.
     pub(super) fn uptime(&self, before_s: f64) -> f64 {
         match self.target.began_again {

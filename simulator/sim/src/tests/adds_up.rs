@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{FAULTS, fault, run, scenario};
+use super::{FAULTS, OTHER_POOLS, fault, run, scenario_of};
 use crate::telemetry::{Metric, Record};
 use crate::{Scenario, Simulation};
 
 /// A run that is over, with nothing wrong with the scrapes themselves.
 fn seen(kind: &str, target: &str, params: &str, minutes: u32) -> Simulation {
     let steady = "[telemetry]\nscrape = { gap_prob = 0.0, reset_prob = 0.0 }\nlogs = { drop = 0.0 }\nclock_skew = 0\n";
-    run(&scenario(minutes, &(fault(kind, target, 0.7, params) + steady)), 9)
+    run(&scenario_of(kind, minutes, &(fault(kind, target, 0.7, params) + steady)), 9)
 }
 
 fn one<'a>(run: &'a Simulation, name: &str, labels: &[(&str, &str)]) -> &'a Metric {
@@ -69,8 +69,11 @@ fn a_pool_lends_what_it_does_not_keep_and_nobody_waits_beside_a_free_connection(
             let labels = [("pod", active.labels["pod"].as_str()), ("pool", active.labels["pool"].as_str())];
             let of = |name: &str| one(&run, name, &labels).samples.iter().map(|(_, value)| *value).collect::<Vec<_>>();
             let (idle, pending) = (of("hikaricp_connections_idle"), of("hikaricp_connections_pending"));
+            let (all, most) = (of("hikaricp_connections"), of("hikaricp_connections_max"));
             for (place, (_, active)) in active.samples.iter().enumerate().filter(|(_, (_, value))| !value.is_nan()) {
-                assert_eq!(active + idle[place], 10.0, "{kind}");
+                assert_eq!(active + idle[place], all[place], "{kind}");
+                assert!(all[place] == 10.0 || OTHER_POOLS.contains(&kind), "{kind}: {} kept", all[place]);
+                assert!(all[place] <= most[place].max(*active), "{kind}: none is kept that is too many");
                 assert!(pending[place] == 0.0 || idle[place] == 0.0, "{kind}");
             }
         }

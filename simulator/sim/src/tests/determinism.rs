@@ -3,7 +3,7 @@
 use lagdoctor_model::Millis;
 use proptest::prelude::*;
 
-use super::{FAULTS, fault, run, scenario, seconds};
+use super::{FAULTS, fault, run, scenario, scenario_of, seconds};
 use crate::telemetry::scrape::Of;
 use crate::{Scenario, Simulation, builtin_names};
 
@@ -57,8 +57,8 @@ proptest! {
         let base = format!("[[fault]]\nid = \"base\"\nkind = \"consumer.slow-code\"\n\
             target = {{ choice = [\"fulfilment-0\", \"fulfilment-3\"] }}\nat = {{ uniform = [\"1m\", \"4m\"] }}\n\
             severity = {{ uniform = [0.1, {face}] }}\n");
-        let without = run(&scenario(4, &base), seed);
-        let with = run(&scenario(4, &(base + &fault(kind, target, severity, params))), seed);
+        let without = run(&scenario_of(kind, 4, &base), seed);
+        let with = run(&scenario_of(kind, 4, &(base + &fault(kind, target, severity, params))), seed);
         prop_assert_eq!(without.start(), with.start());
         let drawn = |run: &Simulation| format!("{:?}", run.faults[0].0);
         prop_assert_eq!(drawn(&without), drawn(&with));

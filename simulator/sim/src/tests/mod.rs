@@ -10,8 +10,24 @@ use crate::{Scenario, Simulation};
 
 /// The orders pipeline for some minutes, with these lines on top.
 fn scenario(minutes: u32, more: &str) -> Scenario {
+    scenario_of("", minutes, more)
+}
+
+/// Kinds that hardly hurt where storage is near, a miss of the cache is little work and each pool has plenty.
+const HEAVY: [&str; 4] = ["pool.too-small", "db.io", "cache.down", "cache.thrash"];
+
+/// The same, on a ground on which this kind of fault hurts.
+fn scenario_of(kind: &str, minutes: u32, more: &str) -> Scenario {
+    let heavy = if HEAVY.contains(&kind) { ", \"topo/orders-heavy.toml\"" } else { "" };
+    // Half of what there is is needed, so that some missing is felt.
+    let scarce = match kind {
+        "pool.too-small" => "[[node]]\nid = \"orders-db\"\ncommit = \"50ms\"\n",
+        "cache.thrash" => "[[node]]\nid = \"orders-db-replica\"\ncores = 4.0\n",
+        _ => "",
+    };
     let text = format!(
-        "schema = 1\nid = \"t\"\nfamily = \"t\"\nduration = \"{minutes}m\"\nuse = [\"topo/orders.toml\"]\n{more}\n\
+        "schema = 1\nid = \"t\"\nfamily = \"t\"\nduration = \"{minutes}m\"\n\
+         use = [\"topo/orders.toml\"{heavy}]\n{scarce}{more}\n\
          [impact]\nsli = \"time_lag:fulfilment\"\nmin = \"20s\"\nfor = \"1m\"\n"
     );
     Scenario::parse(&text, Scenario::builtin_use)
@@ -58,7 +74,21 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("db.slow-statement", "orders-db", "statement = 1"),
     ("db.replication-lag", "orders-db-replica", "face = \"stopped\""),
     ("db.replication-lag", "orders-db-replica", "face = \"slow\""),
+    ("db.lock", "orders-db", ""),
+    ("pool.leak", "fulfilment/orders-db", ""),
+    ("pool.too-small", "fulfilment/orders-db", ""),
+    ("db.down", "orders-db", "how = \"crash\""),
+    ("db.down", "orders-db", "how = \"silent\""),
+    ("db.io", "orders-db", ""),
+    ("cache.down", "stock-cache", "how = \"down\""),
+    ("cache.thrash", "stock-cache", ""),
+    ("http.slow", "pricing", "how = \"wait\""),
+    ("http.slow", "pricing", "how = \"errors\""),
+    ("dns.failure", "pricing", ""),
 ];
+
+/// Kinds after which pools have other than their usual ten connections.
+const OTHER_POOLS: [&str; 2] = ["pool.too-small", "db.down"];
 
 fn run(scenario: &Scenario, seed: u64) -> Simulation {
     let mut run = Simulation::new(scenario, seed);

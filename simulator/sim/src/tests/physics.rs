@@ -1,6 +1,6 @@
 //! What no fault may break: records are kept, closed systems stay closed, worse faults hurt more, Kafka's clocks decide.
 
-use super::{FAULTS, fault, run, scenario, seconds};
+use super::{FAULTS, OTHER_POOLS, fault, run, scenario, scenario_of, seconds};
 use crate::cluster::instance::Instance;
 use crate::cluster::line::Level;
 use crate::lint::unfit;
@@ -39,7 +39,7 @@ const READ_AGAIN: [&str; 14] = [
 #[test]
 fn a_record_that_nobody_reads_again_is_fetched_once() {
     for (kind, target, params) in FAULTS.iter().copied().filter(|(kind, ..)| !READ_AGAIN.contains(kind)) {
-        let scenario = scenario(5, &fault(kind, target, 0.8, params));
+        let scenario = scenario_of(kind, 5, &fault(kind, target, 0.8, params));
         let first: u64 = {
             let run = Simulation::new(&scenario, 5);
             run.cluster.groups[0].committed.iter().flatten().sum()
@@ -62,7 +62,7 @@ fn a_record_that_nobody_reads_again_is_fetched_once() {
 #[test]
 fn no_record_is_lost_or_made() {
     for (kind, target, params) in FAULTS.iter().copied() {
-        let scenario = scenario(5, &fault(kind, target, 0.8, params));
+        let scenario = scenario_of(kind, 5, &fault(kind, target, 0.8, params));
         at_every_moment(&scenario, 5, |run| {
             let (cluster, group) = (&run.cluster, &run.cluster.groups[0]);
             let topic = &cluster.topics[0];
@@ -98,21 +98,31 @@ fn no_record_is_lost_or_made() {
 #[test]
 fn threads_and_connections_are_never_more_than_there_are() {
     for (kind, target, params) in FAULTS.iter().copied() {
-        let scenario = scenario(5, &fault(kind, target, 0.9, params));
+        let scenario = scenario_of(kind, 5, &fault(kind, target, 0.9, params));
         let mut most_waiting = 0;
         at_every_moment(&scenario, 2, |run| {
             for instance in &run.cluster.instances {
                 let (all, in_line, holding) = instance.census();
                 let lent: u32 = instance.pools.iter().map(|pool| pool.in_use).sum();
                 let waiting: u32 = instance.pools.iter().map(|pool| pool.waiting).sum();
-                assert_eq!((all, in_line, holding), (instance.active, waiting, lent), "{kind}");
+                let leaked: u32 = instance.pools.iter().map(|pool| pool.leaked).sum();
+                assert_eq!((all, in_line, holding + leaked), (instance.active, waiting, lent), "{kind}");
+                assert!(leaked == 0 || kind == "pool.leak", "{kind}");
                 assert!(all <= instance.plan.threads, "{kind}");
                 for pool in &instance.pools {
+                    if !OTHER_POOLS.contains(&kind) {
+                        assert!(pool.waiting + pool.size <= instance.plan.threads + pool.leaked, "{kind}: {pool:?}");
+                        assert!(pool.in_use <= pool.size, "{kind}: {pool:?}");
+                        assert!(
+                            pool.waiting == 0 || pool.in_use == pool.size,
+                            "{kind}: nobody waits while one is free"
+                        );
+                    }
                     assert!(
-                        pool.in_use <= pool.size && pool.waiting <= instance.plan.threads - pool.size,
+                        pool.in_use <= pool.open && pool.waiting + pool.in_use <= instance.plan.threads + pool.leaked,
                         "{kind}: {pool:?}"
                     );
-                    assert!(pool.waiting == 0 || pool.in_use == pool.size, "{kind}: nobody waits while one is free");
+                    assert!(pool.waiting == 0 || pool.in_use >= pool.open, "{kind}: nobody waits while one is free");
                     most_waiting = most_waiting.max(pool.waiting);
                 }
             }
@@ -157,7 +167,7 @@ fn a_worse_fault_hurts_more() {
     };
     for (kind, target, params) in FAULTS.iter().copied() {
         let behind = |severity| -> Behind {
-            let scenario = scenario(6, &fault(kind, target, severity, params));
+            let scenario = scenario_of(kind, 6, &fault(kind, target, severity, params));
             let seen = (1..=3).map(|seed| of(&run(&scenario, seed)));
             seen.fold([0.0; 3], |all, one| std::array::from_fn(|place| all[place] + one[place] / 3.0))
         };

@@ -3,6 +3,8 @@
 
 mod called;
 mod consumer;
+mod databases;
+mod dependencies;
 mod load;
 mod process;
 mod seen;

@@ -120,3 +120,18 @@ pub(crate) fn restarts(seen: &Seen, name: &str) -> usize {
     let falls = |points: &[(f64, f64)]| points.windows(2).filter(|pair| pair[1].1 < pair[0].1).count();
     uptimes.iter().map(|(_, points)| falls(points)).sum()
 }
+
+impl Seen {
+    /// The mean of a query between two moments, in seconds since the onset.
+    pub(crate) fn mean_in(&self, query: &str, within: std::ops::Range<f64>) -> f64 {
+        let values: Vec<f64> =
+            self.one(query).into_iter().filter(|(at, _)| within.contains(at)).map(|(_, value)| value).collect();
+        assert!(!values.is_empty(), "{query} has no values in {within:?}");
+        values.iter().sum::<f64>() / values.len() as f64
+    }
+}
+
+/// Says whether nothing has happened to what is measured.
+pub(crate) fn is_flat(seen: &Seen, query: &str) -> bool {
+    (0.7..1.4).contains(&seen.factor(query))
+}

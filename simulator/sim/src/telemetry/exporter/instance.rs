@@ -3,6 +3,7 @@
 
 use super::super::scrape::Page;
 use crate::cluster::Cluster;
+use crate::cluster::flight::Exception;
 use crate::cluster::instance::Instance;
 use crate::cluster::line::Level;
 use crate::units::Micros;
@@ -16,9 +17,10 @@ pub(super) fn write(page: &mut Page<'_>, cluster: &mut Cluster, place: usize, no
     };
     let endpoints: Vec<(String, String)> = cluster.instances[place]
         .plan
-        .endpoints
+        .clients
         .iter()
-        .map(|endpoint| (cluster.endpoints[*endpoint].name.clone(), cluster.endpoints[*endpoint].uri.clone()))
+        .map(|client| &cluster.endpoints[client.endpoint])
+        .map(|endpoint| (endpoint.name.clone(), endpoint.uri.clone()))
         .collect();
     let instance = &mut cluster.instances[place];
     write_jvm(page, instance, now);
@@ -32,7 +34,6 @@ pub(super) fn write(page: &mut Page<'_>, cluster: &mut Cluster, place: usize, no
     page.timer("spring_kafka_listener_seconds", &listener("success", "none"), &mut instance.meters.listener, now);
     let meters = &mut instance.meters;
     for (timer, exception) in [
-        (&mut meters.listener_failed, "CannotGetJdbcConnectionException"),
         (&mut meters.listener_poison, "IllegalArgumentException"),
         (&mut meters.listener_twice, "DuplicateKeyException"),
     ] {
@@ -40,18 +41,12 @@ pub(super) fn write(page: &mut Page<'_>, cluster: &mut Cluster, place: usize, no
             page.timer("spring_kafka_listener_seconds", &listener("failure", exception), timer, now);
         }
     }
-    for ((name, uri), timer) in endpoints.iter().zip(&mut instance.meters.http) {
-        let labels = [
-            ("client_name", name.as_str()),
-            ("error", "none"),
-            ("exception", "none"),
-            ("method", "GET"),
-            ("outcome", "SUCCESS"),
-            ("status", "200"),
-            ("uri", uri),
-        ];
-        page.timer("http_client_requests_seconds", &labels, timer, now);
+    for (exception, timer) in Exception::ALL.into_iter().zip(&mut instance.meters.failed_by) {
+        if timer.count > 0 {
+            page.timer("spring_kafka_listener_seconds", &listener("failure", exception.name()), timer, now);
+        }
     }
+    write_clients(page, instance, &endpoints, now);
     let retries = [
         ("successful_without_retry", instance.meters.at_once),
         ("successful_with_retry", instance.meters.retried),
@@ -65,6 +60,56 @@ pub(super) fn write(page: &mut Page<'_>, cluster: &mut Cluster, place: usize, no
     }
     for (level, count) in Level::ALL.into_iter().zip(instance.meters.lines) {
         page.counter("logback_events_total", &[("level", level.word())], count as f64);
+    }
+}
+
+/// Spring's HTTP client and Resilience4j around it, by the name and path of what is called.
+fn write_clients(page: &mut Page<'_>, instance: &mut Instance, endpoints: &[(String, String)], now: Micros) {
+    let Instance { clients, plan, .. } = instance;
+    for (((name, uri), client), plan) in endpoints.iter().zip(clients).zip(&plan.clients) {
+        // A meter comes into being with the first thing that it measures; successes were measured long before the run.
+        let timers = [
+            (&mut client.answered, ["none", "SUCCESS", "200"]),
+            (&mut client.refused, ["none", "SERVER_ERROR", "503"]),
+            (&mut client.unanswered, ["ResourceAccessException", "UNKNOWN", "CLIENT_ERROR"]),
+        ];
+        for (timer, [exception, outcome, status]) in timers {
+            if timer.count > 0 || outcome == "SUCCESS" {
+                let labels = [
+                    ("client_name", name.as_str()),
+                    ("error", exception),
+                    ("exception", exception),
+                    ("method", "GET"),
+                    ("outcome", outcome),
+                    ("status", status),
+                    ("uri", uri),
+                ];
+                page.timer("http_client_requests_seconds", &labels, timer, now);
+            }
+        }
+        if plan.retries > 0 || client.again > 0 {
+            let calls = [
+                ("successful_without_retry", client.at_once),
+                ("successful_with_retry", client.retried),
+                ("failed_with_retry", client.in_vain),
+                ("failed_without_retry", 0),
+            ];
+            for (kind, count) in calls {
+                page.counter("resilience4j_retry_calls_total", &[("kind", kind), ("name", name)], count as f64);
+            }
+        }
+        if let Some(breaker) = &client.breaker {
+            for (state, word) in [("closed", "CLOSED"), ("open", "OPEN"), ("half_open", "HALF_OPEN")] {
+                let is_so = if breaker.state.word() == word { 1.0 } else { 0.0 };
+                page.gauge("resilience4j_circuitbreaker_state", &[("name", name), ("state", state)], is_so);
+            }
+            let labels = [("kind", "not_permitted"), ("name", name.as_str())];
+            page.counter(
+                "resilience4j_circuitbreaker_not_permitted_calls_total",
+                &labels,
+                breaker.not_permitted as f64,
+            );
+        }
     }
 }
 
@@ -107,7 +152,7 @@ fn write_pools(page: &mut Page<'_>, instance: &mut Instance, now: Micros) {
     for pool in &mut instance.pools {
         let name = pool.name.clone();
         let labels = [("pool", name.as_str())];
-        page.gauge("hikaricp_connections", &labels, f64::from(pool.size));
+        page.gauge("hikaricp_connections", &labels, f64::from(pool.open));
         page.gauge("hikaricp_connections_active", &labels, f64::from(pool.in_use));
         page.gauge("hikaricp_connections_idle", &labels, f64::from(pool.free()));
         page.gauge("hikaricp_connections_pending", &labels, f64::from(pool.waiting));

@@ -3,14 +3,21 @@
 
 use super::super::scrape::Page;
 use crate::cluster::Cluster;
-use crate::cluster::database::{Database, LOG_FILE};
+use crate::cluster::database::{Database, Health, LOG_FILE};
 use crate::random::Hash;
 
 pub(super) fn write(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
     let database = &cluster.databases[place];
     let pools = || cluster.instances.iter().flat_map(|instance| &instance.pools).filter(|pool| pool.database == place);
-    let lent: u32 = pools().map(|pool| pool.in_use).sum();
-    let connected: u32 = pools().map(|pool| pool.size).sum();
+    if database.health != Health::Up {
+        // The exporter is a process of its own, and has nothing else to say.
+        page.gauge("mysql_up", &[], 0.0);
+        return;
+    }
+    page.begin_again(database.born);
+    // Who holds a connection and asks for nothing is a sleeping session.
+    let lent: u32 = pools().map(|pool| pool.in_use - pool.leaked - pool.dead).sum();
+    let connected: u32 = pools().map(|pool| pool.open - pool.dead).sum();
     // The statement that the exporter runs is one of those that it counts.
     let noise = page.noise();
     let theirs = libm::round(0.3 * noise + (database.running - f64::from(lent)).clamp(0.0, 2.0) * 0.5);
@@ -25,8 +32,9 @@ pub(super) fn write(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
     page.counter("mysql_global_status_handlers_total", &handler("rollback"), database.rolled_back as f64);
     page.counter("mysql_global_status_innodb_row_lock_waits", &[], libm::floor(database.lock_waits));
     page.counter("mysql_global_status_innodb_row_lock_time", &[], libm::floor(database.lock_ms));
+    page.gauge("mysql_global_status_innodb_row_lock_current_waits", &[], f64::from(database.waiting_now));
     page.gauge("mysql_global_status_uptime", &[], libm::floor(page.uptime(4_018_233.0)));
-    for statement in database.statements.iter().filter(|statement| statement.count > 0) {
+    for statement in database.statements.iter().chain([&database.commits]).filter(|statement| statement.count > 0) {
         let digest = format!("{:016x}", Hash::of(&[statement.text.as_bytes()]));
         let labels = [("digest", digest.as_str()), ("digest_text", &statement.text), ("schema", "shop")];
         page.counter("mysql_perf_schema_events_statements_total", &labels, statement.count as f64);
@@ -49,13 +57,15 @@ fn write_replica(page: &mut Page<'_>, cluster: &Cluster, database: &Database, pr
     // The start of a log file is its header.
     let place = |position: f64| libm::floor(position % LOG_FILE) + 4.0;
     let flag = |is_on: bool| if is_on { 1.0 } else { 0.0 };
-    page.gauge("mysql_slave_status_slave_io_running", &labels, 1.0);
+    let is_fed = primary.health == Health::Up;
+    page.gauge("mysql_slave_status_slave_io_running", &labels, flag(is_fed));
     page.gauge("mysql_slave_status_slave_sql_running", &labels, flag(replica.applies));
     page.gauge("mysql_slave_status_read_master_log_pos", &labels, place(replica.received));
     page.gauge("mysql_slave_status_exec_master_log_pos", &labels, place(replica.applied));
     page.gauge("mysql_slave_status_relay_log_space", &labels, libm::floor(replica.received - replica.applied) + 700.0);
     page.gauge("mysql_slave_status_sql_delay", &labels, replica.delay.as_seconds());
-    if let Some(behind) = replica.seconds_behind() {
+    // With nobody to hear from and nothing left to apply, how far it is behind is NULL too.
+    if let Some(behind) = replica.seconds_behind().filter(|_| is_fed) {
         page.gauge("mysql_slave_status_seconds_behind_master", &labels, behind);
     }
     if let Some(remaining) = replica.remaining_delay() {

@@ -5,16 +5,23 @@ use crate::cluster::Cluster;
 
 pub(super) fn write_redis(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
     let cache = &cluster.caches[place];
+    if !cache.is_up {
+        // The exporter is a process of its own, and has nothing else to say.
+        page.gauge("redis_up", &[], 0.0);
+        return;
+    }
+    page.begin_again(cache.born);
     page.gauge("redis_up", &[], 1.0);
     page.counter("redis_keyspace_hits_total", &[], cache.hits as f64);
     page.counter("redis_keyspace_misses_total", &[], cache.misses as f64);
-    page.counter("redis_evicted_keys_total", &[], 0.0);
+    page.counter("redis_evicted_keys_total", &[], libm::floor(cache.evicted));
     page.counter("redis_rejected_connections_total", &[], 0.0);
     page.gauge("redis_connected_clients", &[], cluster.instances.len() as f64 * 8.0 + 2.0);
     page.gauge("redis_blocked_clients", &[], 0.0);
     let noise = page.noise();
-    page.gauge("redis_memory_used_bytes", &[], libm::floor(1.9e9 * noise));
-    page.gauge("redis_memory_max_bytes", &[], 4_294_967_296.0);
+    let (used, most) = cache.memory();
+    page.gauge("redis_memory_used_bytes", &[], libm::floor((used * noise).min(most)));
+    page.gauge("redis_memory_max_bytes", &[], libm::floor(most));
     page.gauge("redis_uptime_in_seconds", &[], libm::floor(page.uptime(2_031_744.0)));
 }
 
@@ -36,6 +43,12 @@ pub(super) fn write_host(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
         mode("iowait", 0.004 * unused);
         mode("idle", 0.996 * unused);
         mode("steal", stolen);
+    }
+    for (number, database) in cluster.databases_on(place).enumerate() {
+        let device = format!("nvme{}n1", number + 1);
+        let labels = [("device", device.as_str())];
+        page.counter("node_disk_io_time_seconds_total", &labels, libm::round(database.disk_busy * 1000.0) / 1000.0);
+        page.counter("node_disk_writes_completed_total", &labels, libm::floor(database.disk_writes));
     }
     page.gauge("node_memory_MemTotal_bytes", &[], 34_359_738_368.0);
     page.gauge("node_boot_time_seconds", &[], page.began(8_214_906.0));
