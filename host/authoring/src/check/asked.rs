@@ -17,15 +17,13 @@ pub(super) fn contract(plugin: &Plugin, report: &mut Report) {
         report.warn("manifest", "it has no summary; one sentence tells an operator what it is for".to_owned());
     }
     let words = Vocabulary::bundled();
-    let unknown: Vec<_> = plugin.manifest().unknown_signals().collect();
-    for signal in &unknown {
-        report.warn("manifest", format!("{signal}; wit/signals.toml has what is known"));
-    }
-    if !unknown.is_empty()
-        && unknown.len() == signals.len()
-        && matches!(plugin.world(), World::Scorer | World::Forecaster)
-    {
-        report.fail("manifest", "it lists nothing else, so it would never be sent anything".to_owned());
+    // The host drops what is not in the vocabulary, whoever gives it.
+    for signal in plugin.manifest().unknown_signals() {
+        let words = format!("{signal}; wit/signals.toml has what is known");
+        match signal.listed.ends_with('.') {
+            true => report.warn("manifest", words),
+            false => report.fail("manifest", words),
+        }
     }
     for class in classes.iter().filter(|class| words.class(class).is_none()) {
         report.fail("manifest", format!("`{class}` is no class; wit/classes.toml has all of them"));
