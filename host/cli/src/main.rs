@@ -12,6 +12,7 @@ mod host;
 mod outbox;
 mod output;
 mod recorder;
+mod scenarios;
 mod serve;
 mod session;
 

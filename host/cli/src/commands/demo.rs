@@ -16,9 +16,9 @@ use miette::{IntoDiagnostic, Result};
 use serde_json::json;
 
 use crate::args::DemoArgs;
-use crate::commands::simulate;
 use crate::host::host;
 use crate::output::{self, Output};
+use crate::scenarios;
 use crate::serve::simulated::{self, Pipeline};
 use crate::session::Session;
 
@@ -99,7 +99,7 @@ pub async fn run(args: DemoArgs, output: &Output) -> Result<ExitCode> {
 
 /// Plays one incident to its end while Kafka is watched, then diagnoses it.
 async fn act(scenario: &str, seed: u64, host: &Host, naive: &Plugins, output: &Output) -> Result<Act> {
-    let scenario = simulate::scenario(scenario)?;
+    let scenario = scenarios::one(scenario)?;
     let mut pipeline = Pipeline::new(&scenario, seed)?;
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let address = simulated::serve(pipeline.shared(), loopback).await?;

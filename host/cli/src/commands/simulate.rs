@@ -10,10 +10,11 @@ use lagdoctor_bundle::{Meta, Truth};
 use lagdoctor_grade::{Stage, look, sources, truth};
 use lagdoctor_model::{Millis, Signals, Timestamp};
 use lagdoctor_sim::{Scenario, Simulation, builtin_names, endpoints, lint, unused_kinds};
-use miette::{IntoDiagnostic, Result, WrapErr, miette};
+use miette::{IntoDiagnostic, Result, miette};
 
 use crate::args::SimulateArgs;
-use crate::output::{self, Output, counted};
+use crate::output::{self, Output, counted, quoted};
+use crate::scenarios::{self, Named};
 use crate::serve::simulated::{self, Pipeline};
 use crate::session::{self, Session};
 
@@ -34,7 +35,7 @@ pub async fn run(args: SimulateArgs, output: &Output) -> Result<ExitCode> {
     if args.lint {
         return check(&args, output);
     }
-    let scenario = scenario(args.scenario.as_deref().unwrap_or_default())?;
+    let scenario = scenarios::one(args.scenario.as_deref().unwrap_or_default())?;
     if let Some(address) = args.serve {
         return output::until_stopped(live(&scenario, &args, address, output)).await;
     }
@@ -48,58 +49,27 @@ const LINTED: u64 = 3;
 /// Says of each scenario what makes it unfit, and which kinds of fault none of several is about.
 fn check(args: &SimulateArgs, output: &Output) -> Result<ExitCode> {
     let named = args.scenario.as_deref().unwrap_or_default();
-    let names: Vec<String> = match named {
-        "builtin:public" => builtin_names().map(str::to_owned).collect(),
-        folder if Path::new(folder).is_dir() => files_of(Path::new(folder))?,
-        one => vec![one.to_owned()],
+    let scenarios = match named.starts_with("builtin:") || Path::new(named).is_dir() {
+        true => scenarios::all(named)?,
+        false => vec![Named { name: named.to_owned(), source: quoted(named), scenario: scenarios::one(named)? }],
     };
-    let scenarios: Vec<Scenario> = names.iter().map(|name| scenario(name)).collect::<Result<_>>()?;
     let bar = output.progress(scenarios.len() as u64, "linting");
     let mut unfit = 0;
-    for (name, scenario) in names.iter().zip(&scenarios) {
+    for Named { source, scenario, .. } in &scenarios {
         let remarks = lint(scenario, args.seed..args.seed.saturating_add(LINTED));
         unfit += usize::from(!remarks.is_empty());
-        bar.suspend(|| remarks.iter().for_each(|remark| output.say(&format!("{name}: {remark}"))));
+        bar.suspend(|| remarks.iter().for_each(|remark| output.say(&format!("{source}: {remark}"))));
         bar.inc(1);
     }
     bar.finish_and_clear();
     if scenarios.len() > 1 {
-        let unused = unused_kinds(&scenarios);
+        let unused = unused_kinds(scenarios.iter().map(|named| &named.scenario));
         if !unused.is_empty() {
             output.note(&format!("none of them is about {}", unused.join(", ")));
         }
     }
     output.note(&format!("{} linted, {unfit} unfit", counted(scenarios.len(), "scenario")));
     Ok(output::exit(if unfit == 0 { output::FINE } else { output::FOUND }))
-}
-
-/// The scenario files of a folder, in order of their names.
-fn files_of(folder: &Path) -> Result<Vec<String>> {
-    let mut files = vec![];
-    for entry in std::fs::read_dir(folder).into_diagnostic()? {
-        let path = entry.into_diagnostic()?.path();
-        files.extend((path.extension().is_some_and(|end| end == "toml")).then(|| path.display().to_string()));
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// A built-in scenario, or one of a file.
-pub fn scenario(name: &str) -> Result<Scenario> {
-    if builtin_names().any(|known| known == name) {
-        return Scenario::builtin(name).into_diagnostic();
-    }
-    let path = Path::new(name);
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        let known: Vec<&str> = builtin_names().collect();
-        miette!(
-            help = format!("built in are {}; or name a scenario file", known.join(", ")),
-            "`{name}` is no built-in scenario, and no file that can be read ({error})"
-        )
-    })?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let used = |name: &str| std::fs::read_to_string(folder.join(name)).ok().or_else(|| Scenario::builtin_use(name));
-    Scenario::parse(&text, used).into_diagnostic().wrap_err_with(|| format!("cannot use scenario {name}"))
 }
 
 /// The run as files, with its truth beside them.

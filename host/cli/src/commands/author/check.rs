@@ -15,6 +15,7 @@ use crate::args::CheckArgs;
 use crate::commands::simulate;
 use crate::host::cache;
 use crate::output::{self, Output};
+use crate::scenarios;
 
 /// The draw of the usual window.
 const SEED: u64 = 1;
@@ -24,7 +25,7 @@ pub async fn run(args: CheckArgs, output: &Output) -> Result<ExitCode> {
     let path = component::meant(&args.plugin)?;
     let wasm = component::read(&path)?;
     let config = super::config(args.config.as_deref())?;
-    let scenario = simulate::scenario(&args.scenario)?;
+    let scenario = scenarios::one(&args.scenario)?;
     let bar = output.progress(2, "simulating an hour");
     let run = tokio::task::spawn_blocking(move || Simulation::pair(&scenario, SEED).run).await.into_diagnostic()?;
     bar.inc(1);
