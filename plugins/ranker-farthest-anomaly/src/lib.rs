@@ -1,7 +1,7 @@
 //! A rival: the unusual node that is farthest down the dependencies from the symptom is to blame. It believes that all
 //! trouble comes from below, and that whatever lies deepest began it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use lagdoctor_sdk::{Cause, Error, Finding, Manifest, Plugin, Ranker, Ranking, Symptom, View, numbers};
 
@@ -36,26 +36,10 @@ impl Plugin for FarthestAnomaly {
     }
 }
 
-/// Edges from a node to each that it depends on, directly or not.
-fn distances(view: &View<'_>, from: u32) -> BTreeMap<u32, i32> {
-    let mut known = BTreeMap::from([(from, 0)]);
-    let mut open = VecDeque::from([from]);
-    while let Some(handle) = open.pop_front() {
-        let Some(node) = view.node(handle) else { continue };
-        let next = known.get(&handle).copied().unwrap_or_default() + 1;
-        for (dependency, _) in view.dependencies(node) {
-            known.entry(dependency.handle).or_insert_with(|| {
-                open.push_back(dependency.handle);
-                next
-            });
-        }
-    }
-    known
-}
-
 impl Ranker for FarthestAnomaly {
     fn rank(&self, view: &View<'_>, findings: &[Finding], symptom: &Symptom) -> Result<Ranking, Error> {
-        let distances = distances(view, symptom.node);
+        let reached = view.reached(symptom.node).into_iter();
+        let distances: BTreeMap<u32, u32> = reached.map(|(node, distance)| (node.handle, distance)).collect();
         let mut unusual: BTreeMap<u32, (u32, f64)> = BTreeMap::new();
         for (handle, finding) in (0..).zip(findings).filter(|(_, finding)| finding.node != symptom.node) {
             let z = finding.magnitude.abs();
@@ -65,9 +49,9 @@ impl Ranker for FarthestAnomaly {
         }
         let placed =
             unusual.into_iter().filter_map(|(node, (handle, z))| Some((*distances.get(&node)?, z, node, handle)));
-        let mut ordered: Vec<(i32, f64, u32, u32)> = placed.collect();
+        let mut ordered: Vec<(u32, f64, u32, u32)> = placed.collect();
         ordered.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));
-        let cause = |(place, (distance, z, node, handle)): (i32, &(i32, f64, u32, u32))| {
+        let cause = |(place, (distance, z, node, handle)): (i32, &(u32, f64, u32, u32))| {
             let because = format!("it is {distance} steps away and moved {z:.1} standard deviations");
             Cause { findings: vec![*handle], ..Cause::new(*node, "", 0.9 * 0.95_f64.powi(place), because) }
         };
@@ -79,7 +63,7 @@ lagdoctor_sdk::export_ranker!(FarthestAnomaly);
 
 #[cfg(test)]
 mod tests {
-    use lagdoctor_sdk::testing::{BatchBuilder, check_manifest};
+    use lagdoctor_sdk::testing::{BatchBuilder, behind, blamed, check_manifest};
 
     use super::*;
 
@@ -106,16 +90,8 @@ mod tests {
             finding("host:h", 4.0),
             finding("broker:1", 50.0),
         ];
-        let symptom = Symptom {
-            node: view.find("group:g").unwrap().handle,
-            signal: "kafka.consumer_group.backlog".to_owned(),
-            onset_ms: view.start_ms(),
-            observed: 1e6,
-            expected: 0.0,
-            ext: vec![],
-        };
+        let symptom = behind(&view, "group:g", view.start_ms());
         let ranking = FarthestAnomaly::from_json("{}").unwrap().rank(&view, &findings, &symptom).unwrap();
-        let order: Vec<&str> = ranking.causes.iter().map(|cause| view.node(cause.node).unwrap().id).collect();
-        assert_eq!(order, ["database:d", "service:s"]);
+        assert_eq!(blamed(&view, &ranking), ["database:d", "service:s"]);
     }
 }

@@ -82,7 +82,7 @@ lagdoctor_sdk::export_ranker!(FirstAnomaly);
 
 #[cfg(test)]
 mod tests {
-    use lagdoctor_sdk::testing::{BatchBuilder, check_manifest};
+    use lagdoctor_sdk::testing::{BatchBuilder, behind, blamed, check_manifest};
 
     use super::*;
 
@@ -100,16 +100,8 @@ mod tests {
             .series("service:s", "cpu", |_| 1.0)
             .build();
         let view = View::new(&batch);
-        let symptom = Symptom {
-            node: view.find("group:g").unwrap().handle,
-            signal: "kafka.consumer_group.backlog".to_owned(),
-            onset_ms: view.now_ms(),
-            observed: 1e6,
-            expected: 10.0,
-            ext: vec![],
-        };
+        let symptom = behind(&view, "group:g", view.now_ms());
         let ranking = FirstAnomaly::from_json("{}").unwrap().rank(&view, &[], &symptom).unwrap();
-        let order: Vec<&str> = ranking.causes.iter().map(|cause| view.node(cause.node).unwrap().id).collect();
-        assert_eq!(order, ["cache:c", "database:d"]);
+        assert_eq!(blamed(&view, &ranking), ["cache:c", "database:d"]);
     }
 }

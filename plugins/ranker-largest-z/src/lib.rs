@@ -48,7 +48,7 @@ lagdoctor_sdk::export_ranker!(LargestZ);
 
 #[cfg(test)]
 mod tests {
-    use lagdoctor_sdk::testing::{BatchBuilder, check_manifest};
+    use lagdoctor_sdk::testing::{BatchBuilder, behind, blamed, check_manifest};
 
     use super::*;
 
@@ -68,16 +68,8 @@ mod tests {
             Finding::on(view.find(id).unwrap(), "log").score(0.9).magnitude(magnitude).says("loud")
         };
         let findings = [finding("group:orders", 99.0), finding("service:orders", -40.0), finding("database:db", 12.0)];
-        let symptom = Symptom {
-            node: view.find("group:orders").unwrap().handle,
-            signal: "kafka.consumer_group.backlog".to_owned(),
-            onset_ms: view.start_ms(),
-            observed: 1e6,
-            expected: 0.0,
-            ext: vec![],
-        };
+        let symptom = behind(&view, "group:orders", view.start_ms());
         let ranking = LargestZ.rank(&view, &findings, &symptom).unwrap();
-        let order: Vec<&str> = ranking.causes.iter().map(|cause| view.node(cause.node).unwrap().id).collect();
-        assert_eq!(order, ["service:orders", "database:db"]);
+        assert_eq!(blamed(&view, &ranking), ["service:orders", "database:db"]);
     }
 }

@@ -64,7 +64,7 @@ lagdoctor_sdk::export_ranker!(MostErrors);
 
 #[cfg(test)]
 mod tests {
-    use lagdoctor_sdk::testing::{BatchBuilder, check_manifest};
+    use lagdoctor_sdk::testing::{BatchBuilder, behind, blamed, check_manifest};
 
     use super::*;
 
@@ -85,16 +85,8 @@ mod tests {
             .log("endpoint:e", 37.0, 13, "slow")
             .build();
         let view = View::new(&batch);
-        let symptom = Symptom {
-            node: view.find("group:g").unwrap().handle,
-            signal: "kafka.consumer_group.backlog".to_owned(),
-            onset_ms: view.now_ms(),
-            observed: 1e6,
-            expected: 10.0,
-            ext: vec![],
-        };
+        let symptom = behind(&view, "group:g", view.now_ms());
         let ranking = MostErrors::from_json("{}").unwrap().rank(&view, &[], &symptom).unwrap();
-        let order: Vec<&str> = ranking.causes.iter().map(|cause| view.node(cause.node).unwrap().id).collect();
-        assert_eq!(order, ["service:s", "cache:c"]);
+        assert_eq!(blamed(&view, &ranking), ["service:s", "cache:c"]);
     }
 }

@@ -1,5 +1,5 @@
 use lagdoctor_sdk::Batch;
-use lagdoctor_sdk::testing::{BatchBuilder, check_manifest};
+use lagdoctor_sdk::testing::{BatchBuilder, behind, check_manifest};
 
 use super::*;
 
@@ -53,14 +53,7 @@ fn rank_on(batch: &Batch, said: &[Said<'_>]) -> (Ranking, Vec<Finding>) {
         finding.since((*score > NORMAL).then(|| at(*second))).says(format!("{id} is {score}"))
     };
     let findings: Vec<Finding> = said.iter().map(finding).collect();
-    let symptom = Symptom {
-        node: view.find(GROUP).unwrap().handle,
-        signal: "kafka.consumer_group.backlog".to_owned(),
-        onset_ms: at(0),
-        observed: 9e5,
-        expected: 100.0,
-        ext: vec![],
-    };
+    let symptom = behind(&view, GROUP, at(0));
     let ranking = Propagation::from_json("{}").unwrap().rank(&view, &findings, &symptom).unwrap();
     for cause in &ranking.causes {
         assert_eq!(cause.path.first(), Some(&symptom.node), "{cause:?}");

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use crate::{
-    Batch, Edge, Error, Event, Finding, Host, LogColumns, Node, Plugin, Request, Response, Scorer, Series, View, code,
+    Batch, Edge, Error, Event, Finding, Host, LogColumns, Node, Plugin, Ranking, Request, Response, Scorer, Series,
+    Symptom, View, code,
 };
 
 /// The moment at which hand-made windows end: 2023-11-14 22:00 UTC.
@@ -192,6 +193,26 @@ pub fn score<P: Scorer>(batch: &Batch) -> Vec<Finding> {
 pub fn top_score(batch: &Batch, findings: &[Finding], id: &str, class: &str) -> Option<f64> {
     let view = View::new(batch);
     findings_on(findings, &view, id, class).iter().map(|finding| finding.score).max_by(f64::total_cmp)
+}
+
+/// A group that fell a million records behind at this moment.
+///
+/// # Panics
+/// When there is no such group.
+pub fn behind(view: &View<'_>, group: &str, onset_ms: i64) -> Symptom {
+    Symptom {
+        node: view.find(group).expect("the group is a node of the batch").handle,
+        signal: "kafka.consumer_group.backlog".to_owned(),
+        onset_ms,
+        observed: 1e6,
+        expected: 10.0,
+        ext: vec![],
+    }
+}
+
+/// The nodes that a ranking names, the likeliest first.
+pub fn blamed<'a>(view: &View<'a>, ranking: &Ranking) -> Vec<&'a str> {
+    ranking.causes.iter().filter_map(|cause| Some(view.node(cause.node)?.id)).collect()
 }
 
 /// Checks what the host would refuse: findings with numbers that are none, handles that point nowhere, classes that the

@@ -1,7 +1,7 @@
 //! Looks at a batch without copying it: nodes by kind and id, series as slices with times, dependencies both ways.
 //! Handles that point nowhere are skipped, so that a reader needs no bounds check of its own. Start at [`View::new`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::{Batch, Edge, Event, Node, Series};
@@ -225,6 +225,20 @@ impl<'a> View<'a> {
         self.neighbours(&self.dependents, node)
     }
 
+    /// What this node depends on, directly or not: each once, the nearest first, with how many edges away it is. The node
+    /// itself comes first, 0 away.
+    pub fn reached(&self, from: u32) -> Vec<(NodeRef<'a>, u32)> {
+        let mut reached: Vec<(NodeRef<'a>, u32)> = self.node(from).map(|node| (node, 0)).into_iter().collect();
+        let mut known = BTreeSet::from([from]);
+        let mut next = 0;
+        while let Some((node, distance)) = reached.get(next).copied() {
+            next += 1;
+            let dependencies = self.dependencies(node).map(|(dependency, _)| dependency);
+            reached.extend(dependencies.filter(|new| known.insert(new.handle)).map(|new| (new, distance + 1)));
+        }
+        reached
+    }
+
     fn neighbours<'s>(
         &'s self,
         edges: &'s [Vec<(u32, &'a str)>],
@@ -360,6 +374,23 @@ mod tests {
         let view = View::new(&batch);
         assert_eq!(view.all_series().count(), 0);
         assert_eq!(view.dependencies(view.node(0).unwrap()).count(), 0);
+    }
+
+    #[test]
+    fn what_is_reached_by_two_ways_counts_once_by_the_shorter() {
+        let batch = BatchBuilder::minutes(3)
+            .edge("group:g", "worked-by", "service:s")
+            .edge("service:s", "calls", "cache:c")
+            .edge("service:s", "calls", "database:d")
+            .edge("cache:c", "calls", "database:d")
+            .edge("database:d", "calls", "service:s")
+            .with_node("broker:1")
+            .build();
+        let view = View::new(&batch);
+        let reached = view.reached(view.find("group:g").unwrap().handle);
+        let found: Vec<(&str, u32)> = reached.iter().map(|(node, distance)| (node.id, *distance)).collect();
+        assert_eq!(found, [("group:g", 0), ("service:s", 1), ("cache:c", 2), ("database:d", 2)]);
+        assert!(view.reached(99).is_empty());
     }
 
     #[test]
