@@ -275,7 +275,7 @@ impl Loaded {
 
 impl Plugins {
     /// Scorers, ranker and forecaster.
-    pub(crate) fn judges(&self) -> impl Iterator<Item = &Bound> {
+    pub fn judges(&self) -> impl Iterator<Item = &Bound> {
         self.scorers.iter().chain([&self.ranker]).chain(&self.forecaster)
     }
 

@@ -1,12 +1,13 @@
 //! One run, from its seed to the grades of all who were asked about it. Start at [`Exam::sit`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use lagdoctor_bundle::Truth;
 use lagdoctor_model::{Diagnosis, Gap, GapCause, InvalidName, Labels, Millis, SeriesKey, Signals, Timestamp};
 use lagdoctor_runtime::{Batch, Bound, ForecastTarget};
-use lagdoctor_service::{Options, Plugins, diagnose, report};
+use lagdoctor_service::{Options, Plugins, report, traced};
 use lagdoctor_sim::{Scenario, Simulation};
 
 use crate::forecast::{Forecasted, compared};
@@ -163,7 +164,7 @@ impl Exam {
         };
         let options = Options { deadline: NO_HURRY, ..Options::default() };
         let names: Vec<String> = contender.plugins.uses().into_iter().map(|used| used.name).collect();
-        let (mut spoken, mut took, mut failures) = (vec![], vec![], vec![]);
+        let (mut spoken, mut took, mut failures, mut heard) = (vec![], vec![], vec![], BTreeMap::new());
         let (mut early, mut last) = (None, None);
         let due = case.truth.impact.or(case.truth.onset).map(|impact| impact + self.cadence.early);
         for now in &moments {
@@ -175,9 +176,12 @@ impl Exam {
                 &cut
             };
             let clock = Instant::now();
-            let diagnosis = diagnose(signals, &contender.plugins, &options).await;
+            let (diagnosis, trace) = traced(signals, &contender.plugins, &options).await;
             took.push(clock.elapsed().as_secs_f64() * 1000.0);
             failures.extend(failed(&diagnosis, &names));
+            for asked in trace.asked {
+                *heard.entry(asked.plugin).or_insert(0) += asked.outcome.unwrap_or_default();
+            }
             let graded = Graded::of(&diagnosis, &case.truth);
             spoken.push(Spoken::new(now.since(case.begin).as_seconds(), &diagnosis, &graded));
             if due.is_some_and(|due| *now <= due) {
@@ -213,6 +217,7 @@ impl Exam {
             backlog: if is_throughout { case.backlog() } else { vec![] },
             forecast,
             failures,
+            heard,
             took_ms: took.get(took.len() / 2).copied().unwrap_or_default(),
         }
     }

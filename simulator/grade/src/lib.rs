@@ -29,7 +29,7 @@ pub use measure::waiting::Wait;
 pub use measure::{Better, MEASURES, Measure, confidences};
 pub use moment::Whole;
 pub use paired::{Change, Comparison, mcnemar, smallest_drop};
-pub use scorecard::{Failing, Row, Run, Scorecard, Spoken, Watched};
+pub use scorecard::{Failing, Row, Run, Scorecard, Spoken, Watched, Worth};
 pub use session::{ExamError, sit_all};
 pub use stage::{Stage, lane_sources, look, look_back, sources};
 pub use watch::{Cadence, Incident, incidents};

@@ -53,6 +53,8 @@ pub struct Run {
     pub forecast: Option<Forecasted>,
     /// The plugins that failed, with how. What they would have said is missing from the grade.
     pub failures: Vec<Gap>,
+    /// What each plugin answered, in all verdicts together: findings, causes, forecasts.
+    pub heard: BTreeMap<String, usize>,
     /// From signals to verdict, the median of the run, in milliseconds.
     pub took_ms: f64,
 }
@@ -114,6 +116,23 @@ pub struct Failing {
     pub first: String,
 }
 
+/// What one plugin is worth among the others: the same runs with it and without it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Worth {
+    /// The plugin.
+    pub plugin: String,
+    /// What it answered, in all verdicts of all runs.
+    pub findings: usize,
+    /// Runs in which it answered anything.
+    pub heard: usize,
+    /// Runs whose last verdict is another without it: another word, node or class.
+    pub changed: usize,
+    /// Of these, those that only with it are right.
+    pub better: usize,
+    /// Of these, those that only without it are right.
+    pub worse: usize,
+}
+
 /// Runs of something, with every figure that they have.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
@@ -155,6 +174,28 @@ pub(crate) fn by<'r>(runs: &[&'r Run], word: impl Fn(&'r Run) -> &'r str) -> BTr
     }
     groups
 }
+
+impl Worth {
+    fn of(plugin: &str, with: &[Run], without: &[Run]) -> Self {
+        let answers = |run: &Run| run.heard.get(plugin).copied().unwrap_or_default();
+        let pairs = || with.iter().zip(without);
+        let is_other = |(a, b): &(&Run, &Run)| a.last() != b.last();
+        let count = |wanted: fn(bool, bool) -> bool| {
+            pairs().filter(is_other).filter(|(a, b)| wanted(a.is_right(), b.is_right())).count()
+        };
+        Self {
+            plugin: plugin.to_owned(),
+            findings: with.iter().map(answers).sum(),
+            heard: with.iter().filter(|run| answers(run) > 0).count(),
+            changed: pairs().filter(is_other).count(),
+            better: count(|with, without| with && !without),
+            worse: count(|with, without| without && !with),
+        }
+    }
+}
+
+/// Names of contenders that lack a plugin begin with this.
+const LACKING: &str = "without ";
 
 /// Graded runs of one or more contenders. Invariant: all contenders have the same runs in the same order.
 #[derive(Clone, Debug, Default)]
@@ -232,6 +273,18 @@ impl Scorecard {
         failing.into_values().collect()
     }
 
+    /// What a contender is called that lacks this plugin, and is otherwise what is graded.
+    #[must_use]
+    pub fn lacking(plugin: &str) -> String {
+        format!("{LACKING}{plugin}")
+    }
+
+    /// What the plugins are worth without which somebody was asked, too.
+    pub fn worth(&self) -> Vec<Worth> {
+        let lacking = self.contenders().filter_map(|(name, runs)| Some((name.strip_prefix(LACKING)?, runs)));
+        lacking.map(|(plugin, without)| Worth::of(plugin, self.runs(), without)).collect()
+    }
+
     /// The grade over all runs.
     pub fn overall(&self) -> Row {
         Row::of("all", &self.runs().iter().collect::<Vec<_>>())
@@ -276,6 +329,12 @@ impl Run {
         self.grade.verdict_fits && (self.grade.exact || !self.incident)
     }
 
+    /// What the last verdict comes to: a word, a node, a class.
+    fn last(&self) -> Option<(Verdict, Option<&str>, Option<&str>)> {
+        let said = self.spoken.last()?;
+        Some((said.verdict, said.node.as_deref(), said.class.as_deref()))
+    }
+
     /// AC@k of the last verdict; `None` where nothing broke.
     pub fn accuracy(&self, k: usize) -> Option<f64> {
         self.grade.accuracy.get(k - 1).copied().filter(|_| self.incident)
@@ -311,6 +370,7 @@ pub(crate) mod testing {
             backlog: vec![],
             forecast: None,
             failures: vec![],
+            heard: BTreeMap::new(),
             took_ms: 1.0,
         }
     }

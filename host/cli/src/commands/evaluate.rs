@@ -11,14 +11,14 @@ use lagdoctor_grade::{
 use lagdoctor_runtime::{Bound, Host, Network, World};
 use lagdoctor_service::config::PluginSection;
 use lagdoctor_service::{Plugins, Sources, Watched, plugins};
-use lagdoctor_sim::{Scenario, builtin_names};
 use miette::{IntoDiagnostic, Result, miette};
 
 use crate::args::{EvaluateArgs, GradeFormat, GradedArgs};
 use crate::commands::author::component;
-use crate::commands::{baseline, simulate};
+use crate::commands::baseline;
 use crate::host::host;
 use crate::output::{self, Output, quoted};
+use crate::scenarios::{self, Named};
 use crate::session::{Session, bundled};
 
 /// What is graded, in results.
@@ -117,12 +117,16 @@ pub struct Graded {
 pub async fn graded(args: &GradedArgs, against: &[PathBuf], rivals: Rivals, output: &Output) -> Result<Graded> {
     let questions = questions(args)?;
     let stage = Arc::new(Stage::default());
+    let mut scorers = vec![];
     for file in args.plugins.iter().chain(against) {
         component::found(file)?;
         if let Some(words) = component::outdated(file) {
             output.note(&format!("warn  {words}"));
         }
-        is_graded(file).await?;
+        let (name, world) = is_graded(file).await?;
+        if world == World::Scorer && args.plugins.contains(file) {
+            scorers.push(name);
+        }
     }
     let host = host(Arc::new(Watched::new(stage.clone())), &sources())?;
     let judges = judges(&host, &args.plugins, &args.without).await?;
@@ -130,6 +134,11 @@ pub async fn graded(args: &GradedArgs, against: &[PathBuf], rivals: Rivals, outp
     if !against.is_empty() {
         let plugins = self::judges(&host, against, &args.without).await?;
         contenders.push(Contender { name: OTHER.to_owned(), plugins, asked: Asked::Throughout });
+    }
+    for name in &scorers {
+        let mut plugins = judges.clone();
+        plugins.scorers.retain(|scorer| scorer.name() != name);
+        contenders.push(Contender { name: Scorecard::lacking(name), plugins, asked: Asked::AtTheEnd });
     }
     for (name, scorers, ranker) in RIVALS.iter().filter(|_| rivals == Rivals::Besides) {
         if let Some(plugins) = rival_on(&host, scorers, ranker).await? {
@@ -150,7 +159,7 @@ pub async fn graded(args: &GradedArgs, against: &[PathBuf], rivals: Rivals, outp
         }
         scorecard.add(&question.name, sat);
     }
-    scorecard.note_bytes(judging(&judges).map(|plugin| plugin.usage().memory_bytes).sum());
+    scorecard.note_bytes(judges.judges().map(|plugin| plugin.usage().memory_bytes).sum());
     let plugins = judges.uses().into_iter().map(|used| (used.name, used.sha256)).collect();
     Ok(Graded { scorecard, missing, plugins })
 }
@@ -165,13 +174,12 @@ async fn judges(host: &Host, files: &[PathBuf], without: &[String]) -> Result<Pl
 /// All runs that were asked for, scenario by scenario.
 fn questions(args: &GradedArgs) -> Result<Vec<Question>> {
     let (first, last) = args.seeds;
-    let scenarios = scenarios(&args.scenarios)?;
-    let each = |(name, source, scenario): (String, String, Scenario)| {
+    let each = |Named { name, source, scenario }: Named| {
         let scenario = Arc::new(scenario);
         let one = move |seed| Question { name: name.clone(), source: source.clone(), scenario: scenario.clone(), seed };
         (first..=last).map(one)
     };
-    Ok(scenarios.into_iter().flat_map(each).collect())
+    Ok(scenarios::all(&args.scenarios)?.into_iter().flat_map(each).collect())
 }
 
 /// Collectors for as many lanes as there are threads to run them.
@@ -184,16 +192,11 @@ async fn lanes(host: &Host, threads: Option<u16>) -> Result<Vec<Vec<Bound>>> {
     Ok(lanes)
 }
 
-/// The plugins that judge.
-fn judging(plugins: &Plugins) -> impl Iterator<Item = &Bound> {
-    plugins.scorers.iter().chain([&plugins.ranker]).chain(&plugins.forecaster)
-}
-
-/// Refuses a plugin that has no part in a diagnosis.
-async fn is_graded(file: &Path) -> Result<()> {
+/// What a plugin is called and does. Refuses one that has no part in a diagnosis.
+async fn is_graded(file: &Path) -> Result<(String, World)> {
     let plugin = host(Arc::new(Network::new()), &Sources::default())?.load_file(file).await.into_diagnostic()?;
     match plugin.world() {
-        World::Scorer | World::Ranker | World::Forecaster => Ok(()),
+        world @ (World::Scorer | World::Ranker | World::Forecaster) => Ok((plugin.manifest().name.clone(), world)),
         world => Err(miette!(
             help = "`lagdoctor plugin check` and `lagdoctor plugin test` say how it does",
             "{} is a {world}, and only scorers, rankers and forecasters have a part in what is graded",
@@ -220,37 +223,4 @@ async fn rival_on(host: &Host, scorers: &[&str], ranker: &str) -> Result<Option<
     plugins.scorers.retain(|scorer| scorers.contains(&scorer.name()));
     plugins.forecaster = None;
     Ok(Some(plugins))
-}
-
-/// The scenarios that were asked for: name, what `lagdoctor simulate` calls it, and what it says.
-fn scenarios(what: &str) -> Result<Vec<(String, String, Scenario)>> {
-    if let Some(name) = what.strip_prefix("builtin:") {
-        let names: Vec<&str> = builtin_names().filter(|known| name == "public" || *known == name).collect();
-        if names.is_empty() {
-            let known: Vec<&str> = builtin_names().collect();
-            return Err(miette!(
-                help = format!("write builtin:public for all, or one of {}", known.join(", ")),
-                "no scenario called `{name}` is built in"
-            ));
-        }
-        let one = |name: &str| Ok((name.to_owned(), name.to_owned(), simulate::scenario(name)?));
-        return names.into_iter().map(one).collect();
-    }
-    let entries = std::fs::read_dir(Path::new(what)).map_err(|error| {
-        miette!(help = "name a folder of scenario files, or builtin:public", "cannot read `{what}`: {error}")
-    })?;
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-        .collect();
-    files.sort();
-    if files.is_empty() {
-        return Err(miette!("`{what}` holds no scenario files (*.toml)"));
-    }
-    let named = |path: &PathBuf| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let one = |path: &PathBuf| {
-        let file = path.to_string_lossy();
-        Ok((named(path), quoted(&file), simulate::scenario(&file)?))
-    };
-    files.iter().map(one).collect()
 }

@@ -13,12 +13,13 @@ pub fn json(scorecard: &Scorecard, paired: Option<&Comparison>) -> String {
     let families: Map<String, Value> =
         scorecard.families().iter().map(|row| (row.name.clone(), Value::Object(figures(row)))).collect();
     let document = json!({
-        "schema": 2,
+        "schema": 3,
         "overall": overall(scorecard),
         "families": families,
         "scenarios": named("scenario", scorecard.scenarios()),
         "contenders": named("name", scorecard.leaderboard()),
         "paired": paired.map(compared),
+        "plugins": scorecard.worth(),
         "failing": scorecard.failing(),
         "void": scorecard.void().iter().map(|(scenario, seed)| json!({ "scenario": scenario, "seed": seed })).collect::<Vec<_>>(),
         "runs": scorecard.runs().iter().map(run).collect::<Vec<_>>(),

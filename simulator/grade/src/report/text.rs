@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{range, short};
 use crate::measure::MEASURES;
-use crate::scorecard::{Failing, Row, Run, Scorecard};
+use crate::scorecard::{Failing, Row, Run, Scorecard, Worth};
 
 /// How many of the worst families are named.
 const WORST: usize = 3;
@@ -17,6 +17,7 @@ pub fn text(scorecard: &Scorecard) -> String {
     text += &figures(scorecard);
     text += &families(scorecard);
     text += &leaderboard(scorecard);
+    text += &worth(scorecard);
     text += "\nThe built-in scenarios are what the bundled plugins were made with; grade on others with --scenarios.\n";
     text += &remarks(scorecard);
     text
@@ -136,6 +137,19 @@ fn leaderboard(scorecard: &Scorecard) -> String {
     text + "< 0.35 in: families in which AC@1 is below that.\n"
 }
 
+/// What each plugin that was given adds to the others, one line each.
+pub(super) fn worth(scorecard: &Scorecard) -> String {
+    let of = scorecard.runs().len();
+    let line = |worth: Worth| {
+        let Worth { plugin, findings, heard, changed, better, worse } = worth;
+        format!(
+            "\n{plugin}: {findings} findings in {heard} of {of} runs; it changed {changed} verdicts, \
+             {better} for the better and {worse} for the worse\n"
+        )
+    };
+    scorecard.worth().into_iter().map(line).collect()
+}
+
 fn remarks(scorecard: &Scorecard) -> String {
     let mut text = String::new();
     let wrong: Vec<&Run> = scorecard.runs().iter().filter(|run| !run.is_right()).collect();
@@ -166,11 +180,11 @@ fn remarks(scorecard: &Scorecard) -> String {
 
 #[cfg(test)]
 mod tests {
-    use lagdoctor_model::{Gap, GapCause};
+    use lagdoctor_model::{Gap, GapCause, Verdict};
 
     use super::*;
     use crate::exam::Sat;
-    use crate::scorecard::testing;
+    use crate::scorecard::{Spoken, testing};
 
     fn run(seed: u64, failures: &[&str]) -> Run {
         let gap = |source: &&str| Gap {
@@ -199,6 +213,36 @@ mod tests {
         let text = text(&scorecard);
         assert!(text.contains("failed: mine in 2 of 3 runs"), "{text}");
         assert!(text.contains("first: mine panicked with seed 1"), "{text}");
+    }
+
+    #[test]
+    fn a_plugin_that_changes_nothing_is_told_from_one_that_is_worth_something() {
+        let said = |class: &str, right| Spoken {
+            at_s: 60.0,
+            verdict: Verdict::Cause,
+            node: Some("database:d".to_owned()),
+            class: Some(class.to_owned()),
+            confidence: Some(0.9),
+            right,
+        };
+        let of = |seed: u64, class: &str, heard: usize| {
+            let right = class == "db.lock";
+            let heard = [("scorer-mine".to_owned(), heard)].into();
+            let run = testing::run("lock", seed, Some(if right { 1 } else { 2 }));
+            Run { spoken: vec![said(class, right)], heard, ..run }
+        };
+        let names = vec!["plugins".to_owned(), Scorecard::lacking("scorer-mine")];
+        let mut scorecard = Scorecard::of(names, String::new());
+        let (lock, slow) = ("db.lock", "db.slow-statement");
+        for (seed, with, without, heard) in
+            [(1, lock, slow, 4), (2, lock, lock, 3), (3, slow, lock, 1), (4, slow, slow, 0)]
+        {
+            let runs = vec![of(seed, with, heard), of(seed, without, 0)];
+            scorecard.add("lock-s", Sat { runs, void: vec![] });
+        }
+        let expected =
+            "scorer-mine: 8 findings in 3 of 4 runs; it changed 2 verdicts, 1 for the better and 1 for the worse";
+        assert!(text(&scorecard).contains(expected), "{}", text(&scorecard));
     }
 
     #[test]
