@@ -1,6 +1,7 @@
 //! Log lines on their way to a search engine: stamped by clocks that are a little wrong, some late, some lost.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Telemetry;
 use crate::cluster::Cluster;
@@ -16,9 +17,9 @@ pub(crate) struct Record {
     pub(crate) at_ms: i64,
     /// When it could be found.
     pub(crate) seen_ms: i64,
-    pub(crate) service: String,
-    pub(crate) instance: String,
-    pub(crate) host: String,
+    pub(crate) service: Arc<str>,
+    pub(crate) instance: Arc<str>,
+    pub(crate) host: Arc<str>,
     /// What wrote it, in the search engine's words: `java`, `mysql`, `kafka`.
     pub(crate) dataset: &'static str,
     pub(crate) level: &'static str,
@@ -39,9 +40,9 @@ pub(crate) struct Shipper {
 struct Way {
     stream: Stream,
     skew: Micros,
-    service: String,
-    instance: String,
-    host: String,
+    service: Arc<str>,
+    instance: Arc<str>,
+    host: Arc<str>,
     dataset: &'static str,
 }
 
@@ -61,7 +62,7 @@ impl Shipper {
             return;
         }
         let at_ms = start_ms + (line.at + way.skew).as_millis();
-        telemetry.records.push(Record {
+        telemetry.index(Record {
             at_ms,
             seen_ms: start_ms + (line.at + Micros::of_seconds(late)).as_millis(),
             service: way.service.clone(),
@@ -106,6 +107,7 @@ impl Way {
         };
         let host = host.map_or_else(|| instance.clone(), |host| cluster.hosts[host].name.clone());
         let skew = Micros::of_seconds(streams.stream(&host, "clock").uniform(-skew, skew));
-        Self { stream: streams.stream(&instance, "log shipping"), skew, service, instance, host, dataset }
+        let stream = streams.stream(&instance, "log shipping");
+        Self { stream, skew, service: service.into(), instance: instance.into(), host: host.into(), dataset }
     }
 }

@@ -17,7 +17,10 @@ use crate::random::Hash;
 pub struct Telemetry {
     pub(crate) series: Vec<Metric>,
     by_name: BTreeMap<String, Vec<usize>>,
+    /// In the order in which they were shipped.
     pub(crate) records: Vec<Record>,
+    /// Their places, in order of the time that they say, and of place within it.
+    by_time: Vec<usize>,
 }
 
 /// A log line on its way. Times are Unix milliseconds.
@@ -87,6 +90,22 @@ impl Telemetry {
             seen_ms: record.seen_ms,
             instance: &record.instance,
         })
+    }
+
+    /// Adds a line.
+    pub(crate) fn index(&mut self, record: Record) {
+        let (at_ms, place) = (record.at_ms, self.records.len());
+        // Lines come almost in order, so that the right place is near the end.
+        let before = self.by_time.iter().rev().take_while(|place| self.records[**place].at_ms > at_ms).count();
+        self.by_time.insert(self.by_time.len() - before, place);
+        self.records.push(record);
+    }
+
+    /// Lines with their places that say a time from the first of these moments to before the second, in order of time.
+    pub(crate) fn written(&self, from_ms: i64, to_ms: i64) -> impl Iterator<Item = (usize, &Record)> {
+        let before = |ms: i64| self.by_time.partition_point(|place| self.records[*place].at_ms < ms);
+        let (from, to) = (before(from_ms), before(to_ms));
+        self.by_time[from..to.max(from)].iter().map(|place| (*place, &self.records[*place]))
     }
 
     /// All series of this name.

@@ -151,7 +151,8 @@ fn lines_tell_the_latencies_that_timers_tell() {
 #[test]
 fn a_process_writes_nothing_while_it_stands_still() {
     let run = seen("jvm.gc-full", "fulfilment-2", "", 8);
-    let own: Vec<&Record> = run.telemetry().records.iter().filter(|record| record.instance == "fulfilment-2").collect();
+    let own: Vec<&Record> =
+        run.telemetry().records.iter().filter(|record| &*record.instance == "fulfilment-2").collect();
     let length = |record: &Record| record.message.split(' ').next_back()?.strip_suffix("ms")?.parse::<f64>().ok();
     let pauses: Vec<(i64, i64)> = own
         .iter()

@@ -19,21 +19,63 @@ const FIELDS: [&str; 10] = [
     "service.name",
 ];
 
-/// The value of a field; times in Unix milliseconds. `.keyword` is the same field.
+/// A field of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    /// Unix milliseconds.
+    Time,
+    EcsVersion,
+    Dataset,
+    Host,
+    Level,
+    Logger,
+    Message,
+    ServerAddress,
+    Instance,
+    Service,
+}
+
+impl Field {
+    /// The field of this name; `.keyword` is the same field.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Some(match name.strip_suffix(".keyword").unwrap_or(name) {
+            "@timestamp" => Self::Time,
+            "ecs.version" => Self::EcsVersion,
+            "event.dataset" => Self::Dataset,
+            "host.name" => Self::Host,
+            "log.level" => Self::Level,
+            "log.logger" => Self::Logger,
+            "message" => Self::Message,
+            "server.address" => Self::ServerAddress,
+            "service.instance.id" => Self::Instance,
+            "service.name" => Self::Service,
+            _ => return None,
+        })
+    }
+
+    /// Its text in this document; a time has none.
+    pub(super) fn text(self, record: &Record) -> Option<&str> {
+        Some(match self {
+            Self::Time => return None,
+            Self::EcsVersion => "8.11.0",
+            Self::Dataset => record.dataset,
+            Self::Host => &record.host,
+            Self::Level => record.level,
+            Self::Logger => record.logger,
+            Self::Message => &record.message,
+            Self::ServerAddress if record.dataset == "mysql" => &record.service,
+            Self::ServerAddress => return None,
+            Self::Instance => &record.instance,
+            Self::Service => &record.service,
+        })
+    }
+}
+
+/// The value of a field; times in Unix milliseconds.
 pub(super) fn field(record: &Record, name: &str) -> Option<Value> {
-    let text = |text: &str| Some(Value::from(text));
-    match name.strip_suffix(".keyword").unwrap_or(name) {
-        "@timestamp" => Some(Value::from(record.at_ms)),
-        "ecs.version" => text("8.11.0"),
-        "event.dataset" => text(record.dataset),
-        "host.name" => text(&record.host),
-        "log.level" => text(record.level),
-        "log.logger" => text(record.logger),
-        "message" => text(&record.message),
-        "server.address" => (record.dataset == "mysql").then(|| Value::from(record.service.as_str())),
-        "service.instance.id" => text(&record.instance),
-        "service.name" => text(&record.service),
-        _ => None,
+    match Field::named(name)? {
+        Field::Time => Some(Value::from(record.at_ms)),
+        field => field.text(record).map(Value::from),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod document;
 mod query;
+mod test;
 mod words;
 
 #[cfg(test)]
@@ -17,6 +18,7 @@ use super::Response;
 use crate::telemetry::{Record, Telemetry};
 use document::{Shown, field, rfc3339, source, wildcard};
 use query::Query;
+use test::Test;
 
 /// The index that all lines are in.
 const INDEX: &str = "logs-shop";
@@ -129,22 +131,29 @@ fn find(telemetry: &Telemetry, now: Timestamp, index: &str, what: &str, body: &s
         Some(query) => query::parse(query, now.as_millis()).map_err(|why| bad("parsing_exception", why))?,
         None => Query::All,
     };
-    let mut hits: Vec<Hit<'_>> = telemetry
-        .records
-        .iter()
-        .enumerate()
-        .filter(|(_, record)| has && record.seen_ms <= now.as_millis() && query.fits(record))
-        .collect();
+    let test = if has { Test::of(&query) } else { Test::Never };
+    let (from_ms, to_ms) = test.within();
+    let fits = |(_, record): &Hit<'_>| record.seen_ms <= now.as_millis() && test.fits(record);
+    // In order of time, and of place within it.
+    let mut hits: Vec<Hit<'_>> = telemetry.written(from_ms, to_ms).filter(fits).collect();
     let total = hits.len();
     let shards = json!({ "total": 1, "successful": 1, "skipped": 0, "failed": 0 });
     if what == "_count" {
         return Ok(json!({ "count": total, "_shards": shards }));
     }
     let sorts = sorts(request.get("sort"))?;
-    hits.sort_by(|a, b| order(&sorts, a, b));
+    match sorts.as_slice() {
+        [] => hits.sort_by_key(|(place, _)| *place),
+        sorts if is_by_time(sorts) => {}
+        sorts => hits.sort_by(|a, b| order(sorts, a, b)),
+    }
     if let Some(after) = request.get("search_after") {
         let after = after_values(after, &sorts, now)?;
-        hits.retain(|hit| compared(&sorts, hit, &after).is_gt());
+        if is_by_time(&sorts) {
+            hits.drain(..hits.partition_point(|hit| compared(&sorts, hit, &after).is_le()));
+        } else {
+            hits.retain(|hit| compared(&sorts, hit, &after).is_gt());
+        }
     }
     let number = |name: &str, otherwise: u64| match request.get(name) {
         None => Ok(otherwise as usize),
@@ -262,6 +271,16 @@ impl Sort {
             _ => query::as_text(a).cmp(&query::as_text(b)),
         };
         if self.is_descending { order.reverse() } else { order }
+    }
+}
+
+/// Whether this is the order of time, and of place within it.
+fn is_by_time(sorts: &[Sort]) -> bool {
+    let is_time = |sort: &Sort| matches!(&sort.key, Key::Field(name) if name == "@timestamp") && !sort.is_descending;
+    match sorts {
+        [time] => is_time(time),
+        [time, place] => is_time(time) && place.key == Key::Place && !place.is_descending,
+        _ => false,
     }
 }
 

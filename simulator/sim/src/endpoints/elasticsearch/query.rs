@@ -1,12 +1,10 @@
 //! The queries that are answered: `bool` of `term`, `terms`, `range`, `match`, `match_phrase`, `prefix`, `wildcard`,
-//! `exists` and `query_string`. Start at [`parse`].
+//! `exists` and `query_string`. Start at [`parse`]; `test` holds a query against lines.
 
 use serde_json::{Map, Value};
 
-use super::document::{field, wildcard};
 use super::words;
 use crate::endpoints::prometheus::text::rfc3339_ms;
-use crate::telemetry::Record;
 
 /// A condition on one document.
 #[derive(Clone, Debug)]
@@ -203,54 +201,4 @@ pub(super) fn as_text(value: &Value) -> String {
 pub(super) fn tokens(text: &str) -> Vec<String> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     text.split(|c| !is_part(c)).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
-}
-
-impl Query {
-    pub(super) fn fits(&self, record: &Record) -> bool {
-        match self {
-            Self::All => true,
-            Self::Nothing => false,
-            Self::Bool { all, any, none, least } => {
-                all.iter().all(|query| query.fits(record))
-                    && !none.iter().any(|query| query.fits(record))
-                    && (*least == 0 || any.iter().filter(|query| query.fits(record)).take(*least).count() >= *least)
-            }
-            Self::Terms { field: name, values, any_case } => field(record, name).is_some_and(|value| {
-                let same = |wanted: &Value| match (wanted.as_str(), value.as_str()) {
-                    (Some(wanted), Some(value)) if *any_case => wanted.eq_ignore_ascii_case(value),
-                    _ => *wanted == value,
-                };
-                values.iter().any(same)
-            }),
-            Self::Range { field: name, low, high } => field(record, name).is_some_and(|value| {
-                let order = |bound: &Value| match (value.as_i64(), bound.as_i64()) {
-                    (Some(value), Some(bound)) => value.cmp(&bound),
-                    _ => as_text(&value).cmp(&as_text(bound)),
-                };
-                low.as_ref().is_none_or(|(bound, or_equal)| order(bound).is_gt() || (*or_equal && order(bound).is_eq()))
-                    && high
-                        .as_ref()
-                        .is_none_or(|(bound, or_equal)| order(bound).is_lt() || (*or_equal && order(bound).is_eq()))
-            }),
-            Self::Words { field: name, words, needs_all } => {
-                let there = field(record, name).map(|value| tokens(&as_text(&value))).unwrap_or_default();
-                let has = |word: &String| there.contains(word);
-                if *needs_all { words.iter().all(has) } else { words.iter().any(has) }
-            }
-            Self::Phrase { field: name, words } => {
-                let there = field(record, name).map(|value| tokens(&as_text(&value))).unwrap_or_default();
-                words.is_empty() || there.windows(words.len()).any(|window| window == words)
-            }
-            Self::Pattern { field: name, pattern } => field(record, name).is_some_and(|value| {
-                let text = as_text(&value);
-                if name == "message" {
-                    let pattern = pattern.to_lowercase();
-                    tokens(&text).iter().any(|word| wildcard(&pattern, word))
-                } else {
-                    wildcard(pattern, &text)
-                }
-            }),
-            Self::Exists(name) => field(record, name).is_some(),
-        }
-    }
 }

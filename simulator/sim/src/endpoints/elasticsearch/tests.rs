@@ -21,13 +21,14 @@ fn telemetry() -> Telemetry {
         message: message.into(),
     };
     let mut telemetry = Telemetry::default();
-    telemetry.records = vec![
+    let lines = [
         line(1, "INFO", "shop-0", "Order 80000001 fulfilled"),
         line(3, "ERROR", "shop-1", "orders-db - Connection is not available, request timed out"),
         line(2, "WARN", "shop-0", "entity not found, retry 1/3"),
         line(3, "ERROR", "shop-0", "orders-db - Connection is not available"),
         line(90, "ERROR", "shop-0", "not yet arrived"),
     ];
+    lines.into_iter().for_each(|line| telemetry.index(line));
     telemetry
 }
 
