@@ -21,7 +21,7 @@ impl Micros {
 
     /// Rounded to the nearest microsecond; NaN is zero.
     pub(crate) fn of_seconds(seconds: f64) -> Self {
-        Self(libm::round(seconds * 1e6) as i64)
+        Self(rounded(seconds * 1e6))
     }
 
     pub(crate) fn as_seconds(self) -> f64 {
@@ -33,7 +33,17 @@ impl Micros {
     }
 
     pub(crate) fn times(self, factor: f64) -> Self {
-        Self(libm::round(self.0 as f64 * factor) as i64)
+        Self(rounded(self.0 as f64 * factor))
+    }
+}
+
+/// The nearest whole number, halves away from zero; what is too large is the largest there is, and NaN is zero.
+fn rounded(number: f64) -> i64 {
+    let whole = number as i64;
+    match number - whole as f64 {
+        0.5.. => whole.saturating_add(1),
+        ..=-0.5 => whole.saturating_sub(1),
+        _ => whole,
     }
 }
 
@@ -81,6 +91,15 @@ pub(crate) fn quantity(word: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_rounded_as_everywhere_else() {
+        let near = (-4000..4000).map(|number| f64::from(number) / 16.0);
+        let far = [4_503_599_627_370_495.5, 9e15, 1e19, -1e19, f64::INFINITY, f64::NAN, 0.499_999_999_999_999_94];
+        for number in near.chain(far) {
+            assert_eq!(rounded(number), libm::round(number) as i64, "{number}");
+        }
+    }
 
     #[test]
     fn durations_are_seconds_and_sizes_are_bytes() {

@@ -31,6 +31,72 @@ pub(crate) struct Flight {
     pub(crate) failed: Exception,
 }
 
+/// All of an instance. When something happens to whom next is kept apart from the rest, since nothing is asked as often.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flights {
+    all: Vec<Flight>,
+    /// When something happens to each of them next, and its id.
+    due: Vec<(Micros, u64)>,
+}
+
+impl Flights {
+    pub(super) fn push(&mut self, flight: Flight) {
+        self.due.push((flight.state.due(), flight.id));
+        self.all.push(flight);
+    }
+
+    /// When something happens next, and to which; of those that are due together, to the one that set out first.
+    pub(super) fn next(&self) -> Option<(Micros, usize)> {
+        let first = self.due.iter().enumerate().min_by_key(|(_, due)| **due);
+        first.map(|(place, (due, _))| (*due, place))
+    }
+
+    /// Takes one out.
+    pub(super) fn swap_remove(&mut self, place: usize) -> Flight {
+        self.due.swap_remove(place);
+        self.all.swap_remove(place)
+    }
+
+    /// Takes so many records of one out and gives it as it was before; it stays with the others.
+    pub(super) fn take(&mut self, place: usize, count: u32) -> Flight {
+        let flight = self.all[place];
+        if count == flight.count {
+            return self.swap_remove(place);
+        }
+        self.all[place].count -= count;
+        flight
+    }
+
+    /// Takes out those that fit.
+    pub(super) fn extract(&mut self, fits: impl Fn(&Flight) -> bool) -> Vec<Flight> {
+        let (out, rest) = std::mem::take(&mut self.all).into_iter().partition(|flight| fits(flight));
+        self.all = rest;
+        self.each(|_| {});
+        out
+    }
+
+    /// Changes what they do.
+    pub(super) fn each(&mut self, mut change: impl FnMut(&mut Flight)) {
+        self.all.iter_mut().for_each(&mut change);
+        self.due.clear();
+        self.due.extend(self.all.iter().map(|flight| (flight.state.due(), flight.id)));
+    }
+
+    /// The whole process stands from `from` to `until`.
+    pub(super) fn pause(&mut self, from: Micros, until: Micros) {
+        self.each(|flight| flight.state.pause(from, until));
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.all.clear();
+        self.due.clear();
+    }
+
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Flight> {
+        self.all.iter()
+    }
+}
+
 /// What they do at the moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum State {

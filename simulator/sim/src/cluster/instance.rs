@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::Env;
 use super::calls::Client;
+use super::flight::{Exception, Flights};
 #[cfg(test)]
-use super::flight::State;
-use super::flight::{Exception, Flight};
+use super::flight::{Flight, State};
 use super::jvm::{Jvm, PauseKind};
 use super::life::{End, Life};
 use super::line::{BurstFilter, Level, Line, Source};
@@ -40,7 +40,7 @@ pub(crate) struct Instance {
     pub(crate) life: Life,
     pub(crate) meters: Meters,
     pub(crate) clients: Vec<Client>,
-    pub(super) flights: Vec<Flight>,
+    pub(super) flights: Flights,
     pub(super) next_id: u64,
     /// Threads that work.
     pub(crate) active: u32,
@@ -207,7 +207,7 @@ impl Instance {
             life,
             meters: Meters::default(),
             clients: plan.clients.iter().map(Client::new).collect(),
-            flights: vec![],
+            flights: Flights::default(),
             next_id: 0,
             active: 0,
             stuck: 0,
@@ -240,8 +240,8 @@ impl Instance {
     /// Lets everything happen that is due by `until`.
     pub(crate) fn run_until(&mut self, until: Micros, env: &mut Env<'_>) {
         while self.life.is_up() {
-            let flight = (0..self.flights.len()).min_by_key(|i| (self.flights[*i].state.due(), self.flights[*i].id));
-            let flight_due = flight.map(|place| self.flights[place].state.due());
+            let flight = self.flights.next();
+            let flight_due = flight.map(|(due, _)| due);
             let poll_due = self.batch.is_none().then(|| self.next_poll.max(self.paused.1));
             let keep_due = (self.housekept + HOUSEKEEPING).max(self.paused.1);
             let due = [flight_due, poll_due, Some(keep_due)].into_iter().flatten().min().unwrap_or(until);
@@ -250,7 +250,7 @@ impl Instance {
             }
             self.now = self.now.max(due);
             if flight_due == Some(due) {
-                if let Some(place) = flight {
+                if let Some((_, place)) = flight {
                     let flight = self.flights.swap_remove(place);
                     self.go_on(flight, env);
                 }
@@ -318,9 +318,7 @@ impl Instance {
         let Some(pause) = self.jvm.allocate(self.now, bytes) else { return };
         let end = self.now + pause.length;
         self.paused = (self.now, end);
-        for flight in &mut self.flights {
-            flight.state.pause(self.now, end);
-        }
+        self.flights.pause(self.now, end);
         self.meters.cpu_seconds += pause.length.as_seconds() * self.plan.cores * 0.9;
         let mib = |bytes: f64| libm::floor(bytes / 1_048_576.0);
         let what = match pause.kind {

@@ -39,9 +39,8 @@ impl Instance {
     fn hold(&mut self, mut flight: Flight, pool: usize, visit: Visit, waited: Micros, env: &mut Env<'_>) {
         self.pools[pool].lend(self.now, flight.count, waited);
         let place = self.pools[pool].database;
-        let plan = self.plan.clone();
         // What a cache did not have may be more work to load than a row.
-        let work = match plan.steps.get(flight.step) {
+        let work = match self.plan.steps.get(flight.step) {
             Some(Step::Cache { miss_work, .. }) => *miss_work,
             _ => 1.0,
         };
@@ -172,21 +171,18 @@ impl Instance {
     /// Gives free connections to whoever waits longest.
     fn serve_line(&mut self, pool: usize, env: &mut Env<'_>) {
         while self.pools[pool].free() > 0 && self.pools[pool].waiting > 0 {
-            let in_line = |flight: &Flight| match flight.state {
-                State::Line { pool: wanted, since, visit, .. } if wanted == pool => Some((since, flight.id, visit)),
+            let in_line = |(place, flight): (usize, &Flight)| match flight.state {
+                State::Line { pool: wanted, since, visit, .. } if wanted == pool => {
+                    Some((since, flight.id, place, visit, flight.count))
+                }
                 _ => None,
             };
-            let first = (0..self.flights.len())
-                .filter_map(|place| in_line(&self.flights[place]).map(|(since, id, visit)| (since, id, place, visit)))
-                .min_by_key(|(since, id, ..)| (*since, *id));
-            let Some((since, _, place, visit)) = first else { return };
-            let count = self.flights[place].count.min(self.pools[pool].free());
+            let first = self.flights.iter().enumerate().filter_map(in_line).min_by_key(|(since, id, ..)| (*since, *id));
+            let Some((since, _, place, visit, count)) = first else { return };
+            let count = count.min(self.pools[pool].free());
             self.pools[pool].waiting -= count;
-            let mut flight = self.flights[place];
-            if count == flight.count {
-                self.flights.swap_remove(place);
-            } else {
-                self.flights[place].count -= count;
+            let mut flight = self.flights.take(place, count);
+            if count < flight.count {
                 flight.id = self.fresh_id();
             }
             self.hold(Flight { count, ..flight }, pool, visit, self.now - since, env);
@@ -255,16 +251,16 @@ impl Instance {
     /// Whoever held the lock has let it go.
     fn unlock(&mut self, pool: usize, env: &mut Env<'_>) {
         let Self { flights, pools, now, .. } = self;
-        for flight in flights {
-            let State::Hold { due, pool: held, execs, phase, .. } = &mut flight.state else { continue };
-            let Phase::Lock(began) = *phase else { continue };
+        flights.each(|flight| {
+            let State::Hold { due, pool: held, execs, phase, .. } = &mut flight.state else { return };
+            let Phase::Lock(began) = *phase else { return };
             if *held == pool {
                 let work: i64 = execs.iter().map(|exec| exec.0).sum();
                 (*due, *phase) = (*now + Micros(work), Phase::Execute);
                 pools[pool].wake(*now, flight.count);
                 env.databases[pools[pool].database].end_lock_wait(flight.count, *now - began);
             }
-        }
+        });
     }
 
     /// The server of a pool has died. Where its machine says so, all connections break at once; where it is silent,
@@ -278,8 +274,7 @@ impl Instance {
         }
         self.pools[pool].drop_idle(epoch);
         let is_there = |flight: &Flight| matches!(flight.state, State::Hold { pool: held, phase, .. } if held == pool && phase != Phase::Dead);
-        let mut lost: Vec<Flight> = self.flights.iter().copied().filter(is_there).collect();
-        self.flights.retain(|flight| !is_there(flight));
+        let mut lost = self.flights.extract(is_there);
         lost.sort_by_key(|flight| flight.id);
         for mut flight in lost {
             let State::Hold { since, visit, execs, phase, .. } = flight.state else { continue };

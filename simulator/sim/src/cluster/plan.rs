@@ -33,7 +33,7 @@ pub(crate) struct Plan {
 }
 
 /// One step of the work.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
     /// A share of the processor time.
     Cpu(f64),

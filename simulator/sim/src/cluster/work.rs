@@ -83,14 +83,13 @@ impl Instance {
 
     /// Begins the step that the flight has come to.
     fn enter(&mut self, mut flight: Flight, env: &mut Env<'_>) {
-        let plan = self.plan.clone();
         if flight.step > 0 && matches!(flight.fails, Some(Bad::Poison(left)) if left == Micros::ZERO) {
             return self.finish(flight, false, env);
         }
-        let Some(step) = plan.steps.get(flight.step) else {
+        let Some(step) = self.plan.steps.get(flight.step).copied() else {
             return self.finish(flight, flight.fails.is_none(), env);
         };
-        let knobs = env.knobs.instances[self.index];
+        let knobs = &env.knobs.instances[self.index];
         match step {
             Step::Cpu(_) if knobs.wedged => {
                 // Its thread waits for a lock that is never let go of.
@@ -106,23 +105,23 @@ impl Instance {
             Step::Cpu(share) => {
                 let count = f64::from(flight.count);
                 let size = env.topics[self.topic].size() - 1.0;
-                self.allocate(count * plan.per_record * share * knobs.allocation * (1.0 + SIZE_HEAP * size), env);
+                self.allocate(count * self.plan.per_record * share * knobs.allocation * (1.0 + SIZE_HEAP * size), env);
                 self.chatter(count * share * knobs.chatter, env);
                 let lines = share * knobs.chatter * LINE;
                 let slower = knobs.cpu * (1.0 + SIZE_CPU * size);
-                let work = plan.cpu * share * slower * self.stream.factor(0.15) + lines;
+                let work = self.plan.cpu * share * slower * self.stream.factor(0.15) + lines;
                 self.on_cpu += flight.count;
                 self.meters.cpu_seconds += work * count;
                 // Threads that write lines stand in line for the appender, which writes one at a time.
-                let crowd = (f64::from(self.on_cpu) / plan.cores).max(1.0) * self.pressed;
+                let crowd = (f64::from(self.on_cpu) / self.plan.cores).max(1.0) * self.pressed;
                 let work = work + lines * f64::from(self.on_cpu.saturating_sub(1));
                 flight.state = State::Cpu { due: self.now.max(self.paused.1) + Micros::of_seconds(work * crowd) };
                 self.flights.push(flight);
             }
-            Step::Cache { cache, hit, miss, .. } => self.look_up(flight, (*cache, *hit), *miss, env),
-            Step::Query { pool, visit, .. } => self.ask(flight, *pool, *visit, env),
-            Step::ReadBack { pool, .. } => self.ask(flight, *pool, Visit::Back, env),
-            Step::Call { client } => self.call(flight, *client, env),
+            Step::Cache { cache, hit, miss, .. } => self.look_up(flight, (cache, hit), miss, env),
+            Step::Query { pool, visit, .. } => self.ask(flight, pool, visit, env),
+            Step::ReadBack { pool, .. } => self.ask(flight, pool, Visit::Back, env),
+            Step::Call { client } => self.call(flight, client, env),
         }
     }
 
@@ -162,8 +161,8 @@ impl Instance {
 
     /// The replica has answered: is the row there?
     pub(super) fn look_for_row(&mut self, mut flight: Flight, pool: usize, env: &mut Env<'_>) {
-        let plan = self.plan.clone();
-        let Some(Step::ReadBack { primary, retries, backoff, .. }) = plan.steps.get(flight.step) else {
+        let step = self.plan.steps.get(flight.step).copied();
+        let Some(Step::ReadBack { primary, retries, backoff, .. }) = step else {
             return self.next(flight, env);
         };
         let database = self.pools[pool].database;
@@ -174,18 +173,18 @@ impl Instance {
             *(if flight.reads == 0 { &mut self.meters.at_once } else { &mut self.meters.retried }) += count;
             return self.next(flight, env);
         }
-        if flight.reads >= *retries {
+        if flight.reads >= retries {
             self.meters.retried_in_vain += count;
             let name = self.pools[pool].name.clone();
             self.say_seldom(env, ("fallback", Micros::millis(1200)), (Level::Warn, says::READER), |ids| {
-                says::row_never_came(ids, &name, *retries)
+                says::row_never_came(ids, &name, retries)
             });
-            return self.ask(flight, *primary, Visit::Fallback, env);
+            return self.ask(flight, primary, Visit::Fallback, env);
         }
         let wait = Micros(backoff.0 << flight.reads.min(10)).times(self.stream.factor(0.05));
         flight.reads += 1;
         if flight.reads > 1 {
-            let (read, retries, wait) = (flight.reads, *retries, wait.as_millis());
+            let (read, wait) = (flight.reads, wait.as_millis());
             self.say_seldom(env, ("retry", Micros::millis(800)), (Level::Warn, says::READER), |ids| {
                 says::row_not_there(ids, read, retries, wait)
             });

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{MetricKind, STALE, Telemetry};
-use crate::random::{Hash, Stream, Streams};
+use crate::random::{Stream, Streams};
 use crate::scenario::spec::ScrapeSpec;
 use crate::units::Micros;
 
@@ -25,7 +25,7 @@ pub(crate) struct Target {
     pub(crate) of: Of,
     /// `job`, `instance` and whatever the service discovery adds.
     labels: Vec<(String, String)>,
-    slots: BTreeMap<u64, Slot>,
+    slots: Slots,
     scrapes: u64,
     schedule: Stream,
     noise: Stream,
@@ -49,6 +49,65 @@ struct Slot {
     last: f64,
 }
 
+/// All series of a target, in the order in which they were first given. A page gives them in much the same order each
+/// time, so that the next one is most often the one after the last.
+#[derive(Clone, Debug, Default)]
+struct Slots {
+    keys: Vec<u64>,
+    all: Vec<Slot>,
+    places: BTreeMap<u64, usize>,
+    next: usize,
+}
+
+impl Slots {
+    fn known(&mut self, key: u64) -> Option<&mut Slot> {
+        let place = match self.keys.get(self.next) {
+            Some(next) if *next == key => self.next,
+            _ => *self.places.get(&key)?,
+        };
+        self.next = place + 1;
+        self.all.get_mut(place)
+    }
+
+    fn of(&mut self, key: u64, new: impl FnOnce() -> Slot) -> &mut Slot {
+        let place = match self.keys.get(self.next) {
+            Some(next) if *next == key => self.next,
+            _ => *self.places.entry(key).or_insert_with(|| {
+                self.keys.push(key);
+                self.all.push(new());
+                self.all.len() - 1
+            }),
+        };
+        self.next = place + 1;
+        &mut self.all[place]
+    }
+}
+
+/// A number for the name and labels of a series. It only tells the series of one target apart.
+fn key(name: &str, labels: &[(&str, &str)]) -> u64 {
+    let mut key = added(0, name.as_bytes());
+    for (name, value) in labels {
+        key = added(added(key, name.as_bytes()), value.as_bytes());
+    }
+    key
+}
+
+/// Eight bytes at a time; the two halves of a product depend on all bits of both factors.
+fn added(key: u64, part: &[u8]) -> u64 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mixed = |key: u64, word: u64| {
+        let product = u128::from(key ^ word ^ ODD) * u128::from(ODD.rotate_left(27));
+        (product >> 64) as u64 ^ product as u64
+    };
+    let mut key = mixed(key, part.len() as u64);
+    for chunk in part.chunks(8) {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        key = mixed(key, u64::from_le_bytes(word));
+    }
+    key
+}
+
 /// What the next scrape of a target will meet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Luck {
@@ -67,7 +126,7 @@ impl Target {
         Self {
             of,
             labels,
-            slots: BTreeMap::new(),
+            slots: Slots::default(),
             scrapes: 0,
             phase: interval.times(schedule.unit()),
             schedule,
@@ -104,7 +163,7 @@ impl Target {
     /// Lets all counters begin again at zero, as if the process had begun again just after its last scrape.
     pub(crate) fn reset(&mut self) {
         self.began_again = Some(self.answered);
-        for slot in self.slots.values_mut() {
+        for slot in &mut self.slots.all {
             slot.base = slot.last;
         }
     }
@@ -126,7 +185,7 @@ impl Target {
     }
 
     fn end_unseen(&mut self, telemetry: &mut Telemetry, at_ms: i64) {
-        for slot in self.slots.values().filter(|slot| slot.seen != self.scrapes) {
+        for slot in self.slots.all.iter().filter(|slot| slot.seen != self.scrapes) {
             let samples = &mut telemetry.series[slot.series].samples;
             if samples.last().is_some_and(|(_, value)| !super::is_stale(*value)) {
                 samples.push((at_ms, STALE));
@@ -164,11 +223,13 @@ impl<'a> Page<'a> {
         metric_noise: f64,
     ) -> Self {
         target.scrapes += 1;
+        target.slots.next = 0;
         Self { target, telemetry, at_ms, now, metric_noise, is_seen: true }
     }
 
     /// One that nobody sees: it only notes where counters stand.
     pub(crate) fn unseen(target: &'a mut Target, telemetry: &'a mut Telemetry, (at_ms, now): (i64, Micros)) -> Self {
+        target.slots.next = 0;
         Self { target, telemetry, at_ms, now, metric_noise: 0.0, is_seen: false }
     }
 
@@ -230,19 +291,14 @@ impl<'a> Page<'a> {
     }
 
     fn write(&mut self, name: &str, labels: &[(&str, &str)], value: f64, kind: MetricKind) {
-        let mut key = Hash::new();
-        key.add(name.as_bytes());
-        for (name, value) in labels {
-            key.add(name.as_bytes());
-            key.add(value.as_bytes());
-        }
+        let key = key(name, labels);
         let Target { slots, labels: own, scrapes, .. } = &mut *self.target;
         let telemetry = &mut *self.telemetry;
         if !self.is_seen {
-            slots.entry(key.finish()).and_modify(|slot| slot.last = value);
+            slots.known(key).into_iter().for_each(|slot| slot.last = value);
             return;
         }
-        let slot = slots.entry(key.finish()).or_insert_with(|| {
+        let slot = slots.of(key, || {
             let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
             // What the exporter says of itself wins over nothing here: targets add other names than exporters do.
             let all = own.iter().cloned().chain(labels.iter().map(owned)).collect();
