@@ -10,6 +10,7 @@ use crate::cluster::{Cluster, STEP};
 use crate::fault::{self, Drawn, Effect};
 use crate::random::{Hash, Streams};
 use crate::scenario::Scenario;
+use crate::scenario::spec::Role;
 use crate::state::{self, KafkaState};
 use crate::telemetry::Telemetry;
 use crate::telemetry::exporter;
@@ -21,13 +22,14 @@ use crate::truth::{Impact, Truth, truth};
 use crate::units::Micros;
 
 /// One run, somewhere between its start and its end.
+#[derive(Clone)]
 pub struct Simulation {
     pub(crate) scenario: Arc<Scenario>,
     seed: u64,
     start: Timestamp,
     end: Micros,
     pub(crate) cluster: Cluster,
-    pub(crate) faults: Vec<(Drawn, Box<dyn Effect>)>,
+    pub(crate) faults: Vec<(Drawn, Arc<dyn Effect>)>,
     levels: Vec<f64>,
     targets: Vec<Target>,
     events: BTreeMap<(Micros, u64), Event>,
@@ -53,10 +55,10 @@ impl Simulation {
     pub fn new(scenario: &Scenario, seed: u64) -> Self {
         let streams = streams(scenario, seed);
         let mut cluster = Cluster::new(scenario, &streams);
-        let faults: Vec<(Drawn, Box<dyn Effect>)> = Drawn::all(scenario, &streams)
+        let faults: Vec<(Drawn, Arc<dyn Effect>)> = Drawn::all(scenario, &streams)
             .into_iter()
             .filter_map(|drawn| {
-                let effect = fault::kind(&drawn.kind)?.effect(&drawn, &cluster);
+                let effect = Arc::from(fault::kind(&drawn.kind)?.effect(&drawn, &cluster));
                 Some((drawn, effect))
             })
             .collect();
@@ -121,14 +123,26 @@ impl Simulation {
     }
 
     fn both(scenario: &Scenario, begin: impl Fn(&Scenario) -> Self) -> Pair {
-        let run = |scenario: &Scenario| {
-            let mut run = begin(scenario);
-            run.advance_to(run.end());
-            run
-        };
-        let (run, twin) = (run(scenario), run(&scenario.without_faults()));
+        let mut run = begin(scenario);
+        let mut twin = run.parted(|fault| fault.role == Role::Benign);
+        run.advance_to(run.end());
+        twin.advance_to(twin.end());
         let impact = Impact::between(&run, &twin);
         Pair { run, twin, impact }
+    }
+
+    /// Comes to where the first of the faults begins that are not kept, and gives a run that goes on from there without
+    /// them. Up to that moment both would be one and the same.
+    pub(crate) fn parted(&mut self, keep: impl Fn(&Drawn) -> bool) -> Self {
+        let first = self.faults.iter().filter(|(drawn, _)| !keep(drawn)).map(|(drawn, _)| drawn.at).min();
+        self.advance_to(first.map_or(self.end(), |first| self.at(first)));
+        let mut rest = self.clone();
+        let keeps: Vec<bool> = rest.faults.iter().map(|(drawn, _)| keep(drawn)).collect();
+        let mut kept = keeps.iter();
+        rest.levels.retain(|_| kept.next() == Some(&true));
+        let mut kept = keeps.iter();
+        rest.faults.retain(|_| kept.next() == Some(&true));
+        rest
     }
 
     /// When the run begins.
