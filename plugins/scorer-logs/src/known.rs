@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use lagdoctor_sdk::words::number;
 use lagdoctor_sdk::{Finding, LogRef, NodeRef, View, ramp};
 
-use crate::patterns::{self, About, Pattern};
+use crate::finder::Finder;
+use crate::patterns::{About, Pattern};
 use crate::{Config, Span};
 
 /// Lines of one kind, about one node, for one class.
@@ -19,11 +20,17 @@ struct Gathered<'a> {
 }
 
 /// One finding for each node and class that new messages speak for.
-pub(crate) fn findings(config: &Config, view: &View<'_>, lines: &[LogRef<'_>], span: &Span) -> Vec<Finding> {
+pub(crate) fn findings(
+    config: &Config,
+    view: &View<'_>,
+    lines: &[LogRef<'_>],
+    span: &Span,
+    finder: &mut Finder,
+) -> Vec<Finding> {
     // By node and class; symptoms, which have no class, by their entry.
     let mut gathered: BTreeMap<(u32, &str, usize), Gathered<'_>> = BTreeMap::new();
     for line in lines {
-        let Some((place, pattern)) = patterns::find(&line.message.to_lowercase()) else { continue };
+        let Some((place, pattern)) = finder.find(line.message) else { continue };
         let Some(node) = about(view, line, pattern.about) else { continue };
         // A class is said of the kind of node that it can be the fault of; a message about another says only "unusual".
         let key = (node.handle, pattern.class, if pattern.class.is_empty() { place } else { 0 });

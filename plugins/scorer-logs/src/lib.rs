@@ -4,10 +4,12 @@
 //! [`Logs::score`]; the known messages are data, in [`patterns`].
 
 mod errors;
+mod finder;
 mod known;
 mod patterns;
 mod template;
 
+use finder::Finder;
 use lagdoctor_sdk::{Error, Finding, LogRef, Manifest, Plugin, Scorer, View, numbers};
 
 numbers! {
@@ -58,9 +60,10 @@ impl Scorer for Logs {
     fn score(&self, view: &View<'_>) -> Result<Vec<Finding>, Error> {
         let lines: Vec<LogRef<'_>> = view.logs().collect();
         let span = Span::of(&self.config, view, &lines);
-        let mut findings = known::findings(&self.config, view, &lines, &span);
+        let mut finder = Finder::new();
+        let mut findings = known::findings(&self.config, view, &lines, &span, &mut finder);
         findings.extend(errors::findings(&self.config, view, &lines, &span));
-        findings.extend(template::findings(&self.config, &lines, &span));
+        findings.extend(template::findings(&self.config, &lines, &span, &mut finder));
         Ok(findings)
     }
 }

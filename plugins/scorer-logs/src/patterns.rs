@@ -331,8 +331,3 @@ pub(crate) const PATTERNS: &[Pattern] = &[
     entry(&["no space left on device"], "host.disk-full", About::Writer, 0.9, "no space left on a device"),
     entry(&["fatal consumer exception; stopping container"], "", About::Writer, 0.7, "a consumer stopped for good"),
 ];
-
-/// The entry that fits this line, which is in lower case.
-pub(crate) fn find(line: &str) -> Option<(usize, &'static Pattern)> {
-    PATTERNS.iter().enumerate().find(|(_, pattern)| pattern.fragments.iter().all(|fragment| line.contains(fragment)))
-}

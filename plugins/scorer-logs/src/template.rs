@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lagdoctor_sdk::{Finding, LogRef, ramp};
 
-use crate::{Config, Span, WARN, patterns};
+use crate::finder::Finder;
+use crate::{Config, Span, WARN};
 
 /// Letters of a shape that count; stack traces differ in their tails.
 const LETTERS: usize = 160;
@@ -47,7 +48,7 @@ pub(crate) fn shape(message: &str) -> String {
 }
 
 /// The new shapes of each node.
-pub(crate) fn findings(config: &Config, lines: &[LogRef<'_>], span: &Span) -> Vec<Finding> {
+pub(crate) fn findings(config: &Config, lines: &[LogRef<'_>], span: &Span, finder: &mut Finder) -> Vec<Finding> {
     let telling = |line: &&LogRef<'_>| line.severity >= WARN;
     // A shape that any node has written before is not new: instances of one service share their shapes.
     let known: BTreeSet<String> =
@@ -55,7 +56,7 @@ pub(crate) fn findings(config: &Config, lines: &[LogRef<'_>], span: &Span) -> Ve
     let mut fresh: BTreeMap<(u32, String), (LogRef<'_>, usize)> = BTreeMap::new();
     for line in lines.iter().filter(telling).filter(|line| !span.is_past(line.at_ms)) {
         // What is known by name is told by name.
-        if patterns::find(&line.message.to_lowercase()).is_some() {
+        if finder.find(line.message).is_some() {
             continue;
         }
         let shape = shape(line.message);

@@ -62,7 +62,7 @@ fn every_entry_names_a_class_of_the_manifest_and_is_in_lower_case() {
 fn no_entry_is_hidden_by_one_before_it() {
     for (place, pattern) in patterns::PATTERNS.iter().enumerate() {
         let line = pattern.fragments.join(" x ");
-        assert_eq!(patterns::find(&line).map(|(found, _)| found), Some(place), "{line}");
+        assert_eq!(finder::Finder::new().find(&line).map(|(found, _)| found), Some(place), "{line}");
     }
 }
 
