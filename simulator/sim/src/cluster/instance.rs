@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::Env;
 use super::calls::Client;
-use super::flight::{Exception, Flights};
 #[cfg(test)]
-use super::flight::{Flight, State};
+use super::flight::State;
+use super::flight::{Exception, Flights};
 use super::jvm::{Jvm, PauseKind};
 use super::life::{End, Life};
 use super::line::{BurstFilter, Level, Line, Source};
