@@ -54,6 +54,7 @@ impl Simulation {
     /// A run at its start. What the scenario leaves open is drawn from the seed, the moment of the start included.
     pub fn new(scenario: &Scenario, seed: u64) -> Self {
         let streams = streams(scenario, seed);
+        let scenario = &*scenario.of_run(&streams);
         let mut cluster = Cluster::new(scenario, &streams);
         let faults: Vec<(Drawn, Arc<dyn Effect>)> = Drawn::all(scenario, &streams)
             .into_iter()

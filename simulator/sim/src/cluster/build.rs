@@ -12,13 +12,14 @@ use super::knobs::Knobs;
 use super::life::Life;
 use super::line::Source;
 use super::outside::{Cache, Endpoint, Host};
-use super::plan::{ClientPlan, Plan, Step, Visit};
+use super::plan::{ClientPlan, Output, Plan, Step, Visit};
 use super::pool::Pool;
 use super::topic::Topic;
 use super::{Broker, Cluster, Everyday, Producer, STEP};
 use crate::random::{Stream, Streams};
 use crate::scenario::Scenario;
-use crate::scenario::node::{CallSpec, NodeOf, NodeSpec, ServiceSpec};
+use crate::scenario::node::{CallSpec, NodeOf, NodeSpec, OutputSpec, ServiceSpec};
+use crate::scenario::spec::WorkloadSpec;
 use crate::units::Micros;
 
 /// Where each node stands in the list of its kind.
@@ -73,20 +74,27 @@ impl Cluster {
             _ => None,
         });
 
-        let topics: Vec<Topic> = topics
+        let unsaid = WorkloadSpec::default();
+        let is_written = |topic: &str| services.iter().any(|(_, s)| s.produces.iter().any(|to| to.topic == topic));
+        let mut topics: Vec<Topic> = topics
             .iter()
             .map(|(node, spec)| {
-                let workload = scenario.workloads.get(&node.id).map(|workload| {
+                let workload = scenario.workloads.get(&node.id).or(is_written(&node.id).then_some(&unsaid));
+                let workload = workload.map(|workload| {
                     (workload, workload.producers.iter().map(|name| producer_places.find(name)).collect())
                 });
                 Topic::new(&node.id, spec, workload, brokers.len(), STEP, streams)
             })
             .collect();
+        rates_onward(&mut topics, &topic_places, &services);
         let mut groups: Vec<Group> = vec![];
         let mut instances: Vec<Instance> = vec![];
         for (node, service) in &services {
             let topic = topic_places.find(&service.kafka.topic);
-            let plan = Arc::new(plan(node, service, &database_places, &cache_places, &endpoint_places, scenario));
+            let mut plan = plan(node, service, &database_places, &cache_places, &endpoint_places, scenario);
+            let output = |to: &OutputSpec| Output { topic: topic_places.find(&to.topic), per_record: to.per_record };
+            plan.outputs = service.produces.iter().map(output).collect();
+            let plan = Arc::new(plan);
             let members = instances.len()..instances.len() + service.replicas as usize;
             let ends = (0..topics[topic].partitions.len() as u32).map(|partition| {
                 // Behind by what a second brings or two: consumers have been at work before the run begins.
@@ -124,6 +132,7 @@ impl Cluster {
                 replica.start(ends[replica.of]);
             }
         }
+        let onward = topics.len();
         let mut cluster = Self {
             topics,
             knobs: Knobs::default(),
@@ -153,6 +162,7 @@ impl Cluster {
             hosts: hosts.iter().map(|(node, spec)| Host::new(&node.id, spec, streams)).collect(),
             lines: vec![],
             began_again: vec![],
+            onward: vec![0.0; onward],
             everyday: vec![],
             unmatched: scenario.telemetry.logs.unmatched_templates,
             hosts_use: vec![0.0; hosts.len()],
@@ -164,6 +174,27 @@ impl Cluster {
             cluster.hand_out(group);
         }
         cluster
+    }
+}
+
+/// Tells each topic what services usually write to it: what they read, as often as they write onward. Records never come
+/// back to where they were, so that after as many rounds as there are topics nothing is left to tell.
+fn rates_onward(topics: &mut [Topic], places: &Places, services: &[(&NodeSpec, &ServiceSpec)]) {
+    for _ in 0..topics.len() {
+        let mut brought = vec![0.0; topics.len()];
+        for (_, service) in services {
+            let read = topics[places.find(&service.kafka.topic)].usual_inflow();
+            for output in &service.produces {
+                brought[places.find(&output.topic)] += read * output.per_record;
+            }
+        }
+        let mut has_changed = false;
+        for (topic, brought) in topics.iter_mut().zip(brought) {
+            has_changed |= topic.expect_onward(brought);
+        }
+        if !has_changed {
+            break;
+        }
     }
 }
 
@@ -183,7 +214,7 @@ fn everyday(scenario: &Scenario, cluster: &Cluster, streams: &Streams) -> Vec<Ev
         seen: 0.0,
     };
     let instance = |(place, instance): (usize, &Instance)| {
-        let rate = topics[instance.topic].usual_rate() / groups[instance.group].members.len().max(1) as f64;
+        let rate = topics[instance.topic].usual_inflow() / groups[instance.group].members.len().max(1) as f64;
         one(Source::Instance(place), instance.name.clone(), Some(rate))
     };
     let producer = |(place, producer): (usize, &Producer)| {
@@ -293,5 +324,6 @@ fn plan(
         commit_interval: micros(&kafka.commit_interval),
         retry_backoff: micros(&kafka.retry_backoff),
         assignor: kafka.assignor,
+        outputs: vec![],
     }
 }

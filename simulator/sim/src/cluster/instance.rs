@@ -134,6 +134,8 @@ pub(crate) struct Meters {
     pub(crate) failed_by: [Timer; Exception::ALL.len()],
     /// How long the record took that was done last.
     pub(crate) last_took: Micros,
+    /// Records written onward, by output.
+    pub(crate) sent: Vec<f64>,
     pub(crate) consumed: u64,
     pub(crate) consumed_bytes: f64,
     /// Of these, records of partitions or positions that it has given up since.
@@ -205,7 +207,7 @@ impl Instance {
             pools,
             jvm,
             life,
-            meters: Meters::default(),
+            meters: Meters { sent: vec![0.0; plan.outputs.len()], ..Meters::default() },
             clients: plan.clients.iter().map(Client::new).collect(),
             flights: Flights::default(),
             next_id: 0,

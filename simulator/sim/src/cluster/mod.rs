@@ -59,6 +59,8 @@ pub(crate) struct Cluster {
     pub(crate) began_again: Vec<usize>,
     /// Of each partition of each group, the record after the last that was worked on.
     written: Vec<Vec<u64>>,
+    /// Records that services have written onward in this step, by topic.
+    onward: Vec<f64>,
     everyday: Vec<Everyday>,
     /// Share of everyday lines of applications in words that nobody has a pattern for.
     unmatched: f64,
@@ -116,6 +118,8 @@ pub(crate) struct Env<'a> {
     written: &'a mut [Vec<u64>],
     /// Whether members give up what they have before a rebalance, by group.
     eager: &'a [bool],
+    /// Records that services write onward, by topic.
+    onward: &'a mut [f64],
 }
 
 impl Env<'_> {
@@ -148,6 +152,9 @@ impl Cluster {
 
     /// Begins a step: records arrive from now on.
     pub(crate) fn begin_step(&mut self) {
+        for (topic, onward) in self.topics.iter_mut().zip(&mut self.onward) {
+            topic.bring(std::mem::take(onward));
+        }
         for (topic, own) in self.topics.iter_mut().zip(&self.knobs.topics) {
             topic.begin_step(self.now, &self.knobs.producers, own);
         }
@@ -206,9 +213,11 @@ impl Cluster {
     }
 
     fn each_instance(&mut self, mut act: impl FnMut(&mut Instance, &mut Env<'_>)) {
-        let Self { instances, topics, databases, caches, endpoints, knobs, lines, groups, written, eager, .. } = self;
+        let Self {
+            instances, topics, databases, caches, endpoints, knobs, lines, groups, written, eager, onward, ..
+        } = self;
         let asked = vec![];
-        let mut env = Env { topics, databases, caches, endpoints, knobs, lines, asked, written, eager };
+        let mut env = Env { topics, databases, caches, endpoints, knobs, lines, asked, written, eager, onward };
         for instance in instances {
             act(instance, &mut env);
             if !env.asked.is_empty() {

@@ -30,6 +30,16 @@ pub(crate) struct Plan {
     /// Wait before a record is tried again that failed.
     pub(crate) retry_backoff: Micros,
     pub(crate) assignor: Assignor,
+    /// Where it writes onward.
+    pub(crate) outputs: Vec<Output>,
+}
+
+/// Records that are written to another topic when the work on one is done well.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    /// Index of the topic.
+    pub(crate) topic: usize,
+    pub(crate) per_record: f64,
 }
 
 /// One step of the work.

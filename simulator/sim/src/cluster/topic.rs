@@ -14,6 +14,7 @@ pub(crate) struct Topic {
     pub(crate) name: String,
     pub(crate) partitions: Vec<Partition>,
     load: Option<Load>,
+    onward: Onward,
     retention: Micros,
     segment: Micros,
     next_roll: Micros,
@@ -34,12 +35,25 @@ pub(crate) struct Partition {
     /// Share of the topic's load.
     share: f64,
     arrivals: Stream,
+    /// Share of a record that services have written onward to it and that is not there yet.
+    part: f64,
     /// Ends of closed segments: when, and the offset after their last record.
     segments: VecDeque<(Micros, u64)>,
     /// The first record that consumers cannot get past.
     pub(crate) bad: Option<(u64, Bad)>,
     /// Which records cannot be read.
     forms: Stream,
+}
+
+/// What services that read other topics write to this one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Onward {
+    /// Records per second when nothing is wrong.
+    usual: f64,
+    /// Records of the step before this one.
+    brought: f64,
+    /// Of these, what has become whole records.
+    arriving: u64,
 }
 
 /// Why a record is not worked on.
@@ -97,6 +111,7 @@ impl Topic {
                 log_end,
                 arriving: 0,
                 share,
+                part: 0.0,
                 arrivals: streams.stream(name, &format!("arrivals {number}")),
                 segments: VecDeque::new(),
                 bad: None,
@@ -127,6 +142,7 @@ impl Topic {
             name: name.to_owned(),
             partitions,
             load,
+            onward: Onward::default(),
             retention: Micros::of_seconds(spec.retention.log_normal().0),
             segment: Micros::of_seconds(spec.segment.log_normal().0),
             next_roll: Micros::ZERO,
@@ -140,13 +156,16 @@ impl Topic {
         self.began = now;
         let expected = self.load.as_mut().map_or(0.0, |load| load.expected(now, self.step, knobs));
         let unreadable = self.load.as_ref().map_or(0.0, |load| load.mixed(knobs, |knobs| knobs.unreadable));
+        self.onward.arriving = 0;
         for (number, partition) in self.partitions.iter_mut().enumerate() {
             partition.log_end += partition.arriving;
             let share = match own.hot {
                 Some((hot, more)) => partition.share * (1.0 - more) + if hot == number as u32 { more } else { 0.0 },
                 None => partition.share,
             };
-            partition.arriving = partition.arrivals.poisson(expected * share);
+            let onward = partition.whole(self.onward.brought * share);
+            self.onward.arriving += onward;
+            partition.arriving = partition.arrivals.poisson(expected * share) + onward;
             let poison = own.poison.filter(|(poisoned, _)| *poisoned == number as u32);
             partition.spoil(unreadable, poison.map(|(_, seconds)| Micros::of_seconds(seconds)));
         }
@@ -172,6 +191,21 @@ impl Topic {
         let Some(partition) = self.partitions.get(partition as usize) else { return 0 };
         let passed = (at - self.began).0.clamp(0, self.step.0) as u64;
         partition.log_end + partition.arriving * passed / self.step.0 as u64
+    }
+
+    /// Records that services have written onward to it; they arrive in the step that begins next.
+    pub(crate) fn bring(&mut self, records: f64) {
+        self.onward.brought = records;
+    }
+
+    /// Notes how many records per second services usually write onward to it; whether that is news.
+    pub(crate) fn expect_onward(&mut self, rate: f64) -> bool {
+        std::mem::replace(&mut self.onward.usual, rate) != rate
+    }
+
+    /// Records per second that usually come, whoever sends them.
+    pub(crate) fn usual_inflow(&self) -> f64 {
+        self.usual_rate() + self.onward.usual
     }
 
     /// Bytes of a record that is sent now.
@@ -227,6 +261,7 @@ impl Topic {
     /// Counts what the step brought as sent by its producers, in proportion to what each wanted to send.
     pub(crate) fn end_step(&mut self, knobs: &[ProducerKnobs]) {
         let arrived: u64 = self.partitions.iter().map(|partition| partition.arriving).sum();
+        let arrived = arrived.saturating_sub(self.onward.arriving);
         if let Some(load) = &mut self.load {
             let whole: f64 = load.producers.iter().map(|producer| knobs[*producer].rate).sum();
             let sent = load.sent.iter_mut().zip(&mut load.sent_bytes);
@@ -282,6 +317,17 @@ impl Load {
 }
 
 impl Partition {
+    /// The whole records of what has come in parts.
+    fn whole(&mut self, records: f64) -> u64 {
+        if records <= 0.0 {
+            return 0;
+        }
+        self.part += records;
+        let whole = libm::floor(self.part);
+        self.part -= whole;
+        whole as u64
+    }
+
     /// Lets a record of this step be one that consumers cannot get past.
     fn spoil(&mut self, unreadable: f64, poison: Option<Micros>) {
         if poison.is_none() && matches!(self.bad, Some((_, Bad::Poison(_)))) {

@@ -228,6 +228,15 @@ impl Instance {
         self.flights.push(flight);
     }
 
+    /// What was made of the records goes to the topics that others read.
+    fn write_onward(&mut self, count: u32, env: &mut Env<'_>) {
+        for (output, sent) in self.plan.outputs.iter().zip(&mut self.meters.sent) {
+            let records = f64::from(count) * output.per_record;
+            env.onward[output.topic] += records;
+            *sent += records;
+        }
+    }
+
     /// The work on these records is over.
     pub(super) fn finish(&mut self, flight: Flight, is_good: bool, env: &mut Env<'_>) {
         let took = self.now - flight.began;
@@ -242,6 +251,9 @@ impl Instance {
             self.meters.failed_by[flight.failed as usize].record(self.now, flight.count, took);
         }
         self.meters.last_took = took;
+        if is_good {
+            self.write_onward(flight.count, env);
+        }
         self.active -= flight.count;
         let left = match &mut self.batch {
             Some(batch) => {

@@ -29,8 +29,8 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), String> {
     for (topic, workload) in &scenario.workloads {
         let at = |why: String| format!("workload `{topic}`: {why}");
         find(scenario, topic, "a topic", |of| matches!(of, NodeOf::Topic(_))).map_err(at)?;
-        if workload.producers.is_empty() {
-            return Err(at("it has no `producers`".into()));
+        if workload.producers.is_empty() && writers(scenario, topic).next().is_none() {
+            return Err(at("it has no `producers`, and no service produces to it".into()));
         }
         for producer in &workload.producers {
             find(scenario, producer, "a producer", |of| matches!(of, NodeOf::Producer)).map_err(at)?;
@@ -44,6 +44,7 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), String> {
             }
         }
     }
+    check_no_circle(scenario)?;
     let mut ids = BTreeSet::new();
     for spec in &scenario.faults {
         check_fault(scenario, spec, &ids).map_err(|why| format!("fault `{}`: {why}", spec.id))?;
@@ -100,8 +101,44 @@ fn check_node(scenario: &Scenario, node: &NodeSpec) -> Result<(), String> {
     }
 }
 
+/// Services that produce to a topic: what they read, and the records that they write for each one.
+fn writers<'a>(scenario: &'a Scenario, topic: &'a str) -> impl Iterator<Item = (&'a str, f64)> {
+    let services = scenario.nodes.iter().filter_map(|node| match &node.of {
+        NodeOf::Service(service) => Some(&**service),
+        _ => None,
+    });
+    services.flat_map(move |service| {
+        let own = service.produces.iter().filter(move |output| output.topic == topic);
+        own.map(|output| (service.kafka.topic.as_str(), output.per_record))
+    })
+}
+
+/// Records that come back to where they came from would be worked on for ever.
+fn check_no_circle(scenario: &Scenario) -> Result<(), String> {
+    let topics = scenario.nodes.iter().filter(|node| matches!(node.of, NodeOf::Topic(_)));
+    for topic in topics {
+        let mut before = BTreeSet::new();
+        let mut open = vec![topic.id.as_str()];
+        while let Some(at) = open.pop() {
+            for (from, _) in writers(scenario, at) {
+                if from == topic.id {
+                    return Err(format!("records of topic `{from}` come back to it through `produces`"));
+                }
+                open.extend(before.insert(from).then_some(from));
+            }
+        }
+    }
+    Ok(())
+}
+
 fn check_service(scenario: &Scenario, service: &ServiceSpec) -> Result<(), String> {
     find(scenario, &service.kafka.topic, "a topic", |of| matches!(of, NodeOf::Topic(_)))?;
+    for output in &service.produces {
+        find(scenario, &output.topic, "a topic", |of| matches!(of, NodeOf::Topic(_)))?;
+        if !(output.per_record > 0.0 && output.per_record <= 20.0) {
+            return Err(format!("produces to `{}`: `per_record` lies above 0, and up to 20", output.topic));
+        }
+    }
     let counts = [service.replicas, service.threads, service.pool.size, service.kafka.max_poll_records];
     if counts.contains(&0) || service.replicas > 1000 || service.threads > 10_000 {
         return Err("`replicas`, `threads`, pool `size` and `max_poll_records` are at least 1".into());

@@ -3,7 +3,7 @@
 
 use toml::{Table, Value};
 
-use super::ScenarioError;
+use super::{ScenarioError, copies};
 
 /// The text with all that it uses, as one table. `chain` are the files that led here, the outermost first.
 pub(super) fn read(
@@ -15,6 +15,7 @@ pub(super) fn read(
     let mut own: Table = toml::from_str(text)
         .map_err(|source| ScenarioError::Toml { file: name.to_owned(), source: Box::new(source) })?;
     let wrong = |why: String| ScenarioError::Wrong { file: name.to_owned(), why };
+    copies::expand(&mut own).map_err(wrong)?;
     let used = match own.remove("use") {
         None => vec![],
         Some(Value::Array(names)) => names,
@@ -35,7 +36,7 @@ pub(super) fn read(
     Ok(merged(all, own))
 }
 
-fn merged(mut base: Table, over: Table) -> Table {
+pub(super) fn merged(mut base: Table, over: Table) -> Table {
     for (key, value) in over {
         let value = match (base.remove(&key), value) {
             (Some(Value::Table(base)), Value::Table(over)) if !is_distribution(&over) => {

@@ -3,19 +3,26 @@
 //! Start at [`Scenario::parse`] or [`Scenario::builtin`].
 
 mod check;
+mod copies;
+mod generate;
 mod merge;
+mod names;
 pub(crate) mod node;
 pub(crate) mod spec;
 #[cfg(test)]
 mod tests;
 pub(crate) mod value;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use lagdoctor_model::Millis;
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use crate::random::Streams;
+use generate::GenerateSpec;
 use node::NodeSpec;
 pub use spec::Expect;
 use spec::{FaultSpec, HistorySpec, ImpactSpec, Role, TelemetrySpec, TruthSpec, WorkloadSpec};
@@ -75,6 +82,20 @@ pub struct Scenario {
     pub(crate) truth: TruthSpec,
     pub(crate) impact: Option<ImpactSpec>,
     pub(crate) expect: Expect,
+    /// What it says besides the nodes that `[generate]` draws, for each run anew.
+    generated: Option<Arc<Table>>,
+    names: Naming,
+}
+
+/// What nodes are called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Naming {
+    /// As the scenario calls them.
+    #[default]
+    Given,
+    /// By names that are drawn for each run.
+    Drawn,
 }
 
 #[derive(Deserialize)]
@@ -92,6 +113,11 @@ struct File {
     warmup: Number,
     #[serde(default)]
     history: Option<HistorySpec>,
+    /// `given` or `drawn`; drawn where nodes are, when missing.
+    #[serde(default)]
+    names: Option<Naming>,
+    #[serde(default)]
+    generate: Option<GenerateSpec>,
     #[serde(default)]
     node: Vec<Table>,
     #[serde(default)]
@@ -149,16 +175,35 @@ impl Scenario {
     fn read(file: &str, text: &str, resolve: &dyn Fn(&str) -> Option<String>) -> Result<Self, ScenarioError> {
         let wrong = |why: String| ScenarioError::Wrong { file: file.to_owned(), why: why.trim().replace('\n', " ") };
         let table = merge::read(file, text, resolve, &[])?;
-        let read = File::deserialize(Value::Table(table)).map_err(|error| wrong(error.to_string()))?;
+        Self::of_table(table, None).map_err(wrong)
+    }
+
+    /// Reads a table with all that it uses. What is generated is drawn from these streams, or from the seed of the scenario.
+    fn of_table(table: Table, streams: Option<&Streams>) -> Result<Self, String> {
+        let mut generated = None;
+        let mut whole = table;
+        if let Some(spec) = whole.get("generate") {
+            let spec = GenerateSpec::deserialize(spec.clone()).map_err(|error| format!("generate: {error}"))?;
+            spec.check()?;
+            let seed = whole.get("seed").and_then(Value::as_integer).unwrap_or_default();
+            let topology = match streams {
+                Some(streams) => spec.topology(streams)?,
+                None => spec.topology(&Streams::new(seed as u64))?,
+            };
+            generated = Some(Arc::new(whole.clone()));
+            whole = merge::merged(topology, whole);
+        }
+        let read = File::deserialize(Value::Table(whole)).map_err(|error| error.to_string())?;
         if read.schema != 1 {
-            return Err(wrong(format!("`schema` is {}, and this program reads 1", read.schema)));
+            return Err(format!("`schema` is {}, and this program reads 1", read.schema));
         }
         let is_held_out = match read.split.as_deref() {
             None | Some("public") => false,
             Some("heldout") => true,
-            Some(other) => return Err(wrong(format!("`split` is `{other}`; there are public and heldout"))),
+            Some(other) => return Err(format!("`split` is `{other}`; there are public and heldout")),
         };
-        let nodes = read.node.into_iter().map(NodeSpec::read).collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+        let nodes = read.node.into_iter().map(NodeSpec::read).collect::<Result<Vec<_>, _>>()?;
+        let names = read.names.unwrap_or(if read.generate.is_some() { Naming::Drawn } else { Naming::Given });
         let scenario = Self {
             id: read.id,
             family: read.family,
@@ -174,9 +219,28 @@ impl Scenario {
             truth: read.truth,
             impact: read.impact,
             expect: read.expect,
+            generated,
+            names,
         };
-        check::check(&scenario).map_err(wrong)?;
+        check::check(&scenario)?;
         Ok(scenario)
+    }
+
+    /// The scenario as it is in one run: with the nodes and the names that are drawn for it.
+    pub(crate) fn of_run(&self, streams: &Streams) -> Cow<'_, Self> {
+        let mut own = Cow::Borrowed(self);
+        if let Some(table) = &self.generated
+            // Whatever is drawn can be read, which tests hold; the graph that the scenario was checked with can in any case.
+            && let Ok(drawn) = Self::of_table((**table).clone(), Some(streams))
+        {
+            let own = own.to_mut();
+            (own.nodes, own.workloads, own.generated) = (drawn.nodes, drawn.workloads, None);
+        }
+        if self.names == Naming::Drawn {
+            own = Cow::Owned(own.named_anew(streams));
+            own.to_mut().names = Naming::Given;
+        }
+        own
     }
 
     /// Its name; never shown to plugins, for it may tell the answer.

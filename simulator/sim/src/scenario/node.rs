@@ -62,7 +62,11 @@ pub(crate) struct ServiceSpec {
     pub(crate) pool: PoolSpec,
     pub(crate) kafka: KafkaSpec,
     /// In the order in which a record's work makes them.
+    #[serde(default)]
     pub(crate) calls: Vec<CallSpec>,
+    /// What it writes onward when the work on a record is done well.
+    #[serde(default)]
+    pub(crate) produces: Vec<OutputSpec>,
     /// Hosts that instances are spread over in turn.
     #[serde(default)]
     pub(crate) hosts: Vec<String>,
@@ -181,6 +185,16 @@ pub(crate) struct BreakerSpec {
     /// How long it stays open before it lets some calls through.
     #[serde(default = "one_minute")]
     pub(crate) open: Number,
+}
+
+/// Records that a service writes to another topic.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OutputSpec {
+    pub(crate) topic: String,
+    /// Records for each one that it has worked on.
+    #[serde(default = "one")]
+    pub(crate) per_record: f64,
 }
 
 /// How the service waits for its own row on a replica.

@@ -11,12 +11,14 @@ use super::value::{Number, Param, Word};
 #[serde(deny_unknown_fields)]
 pub(crate) struct WorkloadSpec {
     /// Records per second, all producers together.
+    #[serde(default = "none")]
     pub(crate) rate: Number,
     #[serde(default)]
     pub(crate) season: Option<SeasonSpec>,
     #[serde(default)]
     pub(crate) keys: KeysSpec,
-    /// Names of the producers; they share the load evenly.
+    /// Names of the producers; they share the load evenly. None where services alone write to the topic.
+    #[serde(default)]
     pub(crate) producers: Vec<String>,
     /// How much the rate wanders over some minutes: standard deviation of its logarithm.
     #[serde(default = "small")]
@@ -29,6 +31,22 @@ pub(crate) struct WorkloadSpec {
     /// Records in each partition when the run begins.
     #[serde(default = "some_records")]
     pub(crate) start_offset: Number,
+}
+
+impl Default for WorkloadSpec {
+    /// Of a topic that only services write to.
+    fn default() -> Self {
+        Self {
+            rate: none(),
+            season: None,
+            keys: KeysSpec::default(),
+            producers: vec![],
+            noise: small(),
+            record_bytes: kilobyte(),
+            load: as_it_is(),
+            start_offset: some_records(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -3,6 +3,7 @@
 mod adds_up;
 mod determinism;
 mod physics;
+mod topologies;
 
 use lagdoctor_model::Millis;
 

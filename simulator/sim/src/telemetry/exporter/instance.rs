@@ -30,7 +30,10 @@ pub(super) fn write(page: &mut Page<'_>, cluster: &mut Cluster, place: usize, no
         // A client that is closed takes its metrics with it.
         write_kafka(page, instance, (assigned, lag), now);
     }
-    let listener = |result, exception| [("exception", exception), ("name", "orders-listener-0"), ("result", result)];
+    write_sent(page, cluster, place);
+    let name = format!("{}-listener-0", cluster.topics[cluster.instances[place].topic].name);
+    let instance = &mut cluster.instances[place];
+    let listener = |result, exception| [("exception", exception), ("name", name.as_str()), ("result", result)];
     page.timer("spring_kafka_listener_seconds", &listener("success", "none"), &mut instance.meters.listener, now);
     let meters = &mut instance.meters;
     for (timer, exception) in [
@@ -111,6 +114,23 @@ fn write_clients(page: &mut Page<'_>, instance: &mut Instance, endpoints: &[(Str
             );
         }
     }
+}
+
+/// The producer of a service that writes onward: one client for all topics.
+fn write_sent(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
+    let instance = &cluster.instances[place];
+    if instance.plan.outputs.is_empty() {
+        return;
+    }
+    let client = format!("{}-producer", instance.plan.service);
+    let labels = [("client_id", client.as_str()), ("kafka_version", "3.9.0")];
+    let sent = || instance.meters.sent.iter().map(|sent| libm::floor(*sent));
+    let bytes = sent().zip(&instance.plan.outputs).map(|(sent, to)| sent * cluster.topics[to.topic].record_bytes());
+    page.counter("kafka_producer_record_send_total", &labels, sent().sum());
+    page.counter("kafka_producer_byte_total", &labels, libm::floor(bytes.sum()));
+    page.counter("kafka_producer_record_error_total", &labels, 0.0);
+    let noise = page.noise();
+    page.gauge("kafka_producer_request_latency_avg", &labels, 4.2 * noise);
 }
 
 fn write_jvm(page: &mut Page<'_>, instance: &mut Instance, now: Micros) {
