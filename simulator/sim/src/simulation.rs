@@ -13,6 +13,7 @@ use crate::scenario::Scenario;
 use crate::scenario::spec::Role;
 use crate::state::{self, KafkaState};
 use crate::telemetry::Telemetry;
+use crate::telemetry::dialect::Dialect;
 use crate::telemetry::exporter;
 use crate::telemetry::logs::Shipper;
 use crate::telemetry::scrape::{Of, Page, Target};
@@ -64,7 +65,8 @@ impl Simulation {
             })
             .collect();
         let interval = Micros::of_seconds(scenario.telemetry.scrape.interval);
-        let targets = exporter::targets(&cluster, interval, &streams);
+        let dialect = Dialect::draw(scenario.telemetry.dialect.as_ref(), &streams);
+        let targets = exporter::targets(&cluster, interval, dialect, &streams);
         let start = start(&streams);
         let trace = Trace::new(&cluster);
         let shipper = Shipper::new(scenario.telemetry.logs.clone(), scenario.telemetry.clock_skew, &streams);

@@ -7,6 +7,7 @@ use super::Scenario;
 use super::node::{BreakerSpec, NodeOf, NodeSpec, ServiceSpec};
 use super::spec::{FaultSpec, PathSpec, Phase, Roots};
 use crate::fault;
+use crate::telemetry::dialect::Dialect;
 
 pub(super) fn check(scenario: &Scenario) -> Result<(), String> {
     let mut seen = BTreeSet::new();
@@ -206,6 +207,7 @@ fn check_fault(scenario: &Scenario, spec: &FaultSpec, before: &BTreeSet<&str>) -
 
 fn check_telemetry(scenario: &Scenario) -> Result<(), String> {
     let seen = &scenario.telemetry;
+    seen.dialect.iter().flat_map(|words| words.all()).try_for_each(|name| Dialect::check(name))?;
     if !(1.0..=3600.0).contains(&seen.scrape.interval) || seen.scrape.jitter * 2.0 >= seen.scrape.interval {
         return Err("telemetry: `interval` lies in 1 s to 1 h, and `jitter` is less than half of it".into());
     }

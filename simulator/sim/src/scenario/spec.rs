@@ -133,6 +133,8 @@ pub(crate) enum Role {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct TelemetrySpec {
+    /// In whose words metrics are told: `kafka_exporter`, when missing, `otel` or `burrow`; drawn, where it is a choice.
+    pub(crate) dialect: Option<Word>,
     pub(crate) scrape: ScrapeSpec,
     /// Relative noise of measurements that are noisy in real life, such as processor use.
     pub(crate) metric_noise: f64,

@@ -2,6 +2,7 @@
 //! arrived in a search engine. Nothing in here tells what is true, only what was measured, when it was measured.
 //! Start at [`Telemetry`]; it is read through [`crate::endpoints`].
 
+pub(crate) mod dialect;
 pub(crate) mod exporter;
 pub(crate) mod logs;
 pub(crate) mod scrape;
@@ -111,6 +112,12 @@ impl Telemetry {
     /// All series of this name.
     pub(crate) fn named<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Metric> {
         self.by_name.get(name).into_iter().flatten().map(|place| &self.series[*place])
+    }
+
+    /// The series of this name with just these labels.
+    pub(crate) fn find(&self, name: &str, labels: &BTreeMap<String, String>) -> Option<usize> {
+        let places = self.by_name.get(name)?;
+        places.iter().copied().find(|place| self.series[*place].labels == *labels)
     }
 
     pub(crate) fn add(&mut self, name: &str, labels: BTreeMap<String, String>, kind: MetricKind) -> usize {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::dialect::{Dialect, Said};
 use super::{MetricKind, STALE, Telemetry};
 use crate::random::{Stream, Streams};
 use crate::scenario::spec::ScrapeSpec;
@@ -26,6 +27,9 @@ pub(crate) struct Target {
     /// `job`, `instance` and whatever the service discovery adds.
     labels: Vec<(String, String)>,
     slots: Slots,
+    /// Series that are sums of several, and where they stand in this answer.
+    sums: BTreeMap<usize, f64>,
+    dialect: Dialect,
     scrapes: u64,
     schedule: Stream,
     noise: Stream,
@@ -41,7 +45,14 @@ pub(crate) struct Target {
 
 #[derive(Clone, Debug)]
 struct Slot {
-    series: usize,
+    /// Where it is written; nowhere when this exporter does not say it.
+    series: Option<usize>,
+    /// Multiplied with each value.
+    scale: f64,
+    /// The value that is not written down.
+    unknown: Option<f64>,
+    /// Whether it is one part of its series.
+    is_part: bool,
     /// The scrape that last gave it.
     seen: u64,
     /// Where its counter began again.
@@ -127,6 +138,8 @@ impl Target {
             of,
             labels,
             slots: Slots::default(),
+            sums: BTreeMap::new(),
+            dialect: Dialect::default(),
             scrapes: 0,
             phase: interval.times(schedule.unit()),
             schedule,
@@ -136,6 +149,15 @@ impl Target {
             answered: Micros::ZERO,
             began_again: None,
         }
+    }
+
+    /// The same, told in other words.
+    pub(crate) fn in_words_of(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        if self.of == Of::Kafka {
+            self.labels = dialect.of_kafka().map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        }
+        self
     }
 
     /// When it is scraped first.
@@ -186,8 +208,10 @@ impl Target {
 
     fn end_unseen(&mut self, telemetry: &mut Telemetry, at_ms: i64) {
         for slot in self.slots.all.iter().filter(|slot| slot.seen != self.scrapes) {
-            let samples = &mut telemetry.series[slot.series].samples;
-            if samples.last().is_some_and(|(_, value)| !super::is_stale(*value)) {
+            let Some(series) = slot.series else { continue };
+            let samples = &mut telemetry.series[series].samples;
+            // Of a series that several parts make, one that is missing ends nothing.
+            if samples.last().is_some_and(|(at, value)| *at < at_ms && !super::is_stale(*value)) {
                 samples.push((at_ms, STALE));
             }
         }
@@ -286,13 +310,16 @@ impl<'a> Page<'a> {
     /// Ends the answer.
     pub(crate) fn end(self) {
         self.target.answered = self.now;
+        for (series, sum) in std::mem::take(&mut self.target.sums) {
+            self.telemetry.series[series].samples.push((self.at_ms, sum));
+        }
         self.target.end_unseen(self.telemetry, self.at_ms);
         self.target.say_up(self.telemetry, self.at_ms, 1.0);
     }
 
     fn write(&mut self, name: &str, labels: &[(&str, &str)], value: f64, kind: MetricKind) {
         let key = key(name, labels);
-        let Target { slots, labels: own, scrapes, .. } = &mut *self.target;
+        let Target { of, dialect, slots, sums, labels: own, scrapes, .. } = &mut *self.target;
         let telemetry = &mut *self.telemetry;
         if !self.is_seen {
             slots.known(key).into_iter().for_each(|slot| slot.last = value);
@@ -301,12 +328,32 @@ impl<'a> Page<'a> {
         let slot = slots.of(key, || {
             let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
             // What the exporter says of itself wins over nothing here: targets add other names than exporters do.
-            let all = own.iter().cloned().chain(labels.iter().map(owned)).collect();
-            Slot { series: telemetry.add(name, all, kind), seen: 0, base: 0.0, last: 0.0 }
+            let mut add = |name: &str, labels: Vec<(String, String)>, is_part: bool| {
+                let all: BTreeMap<String, String> = own.iter().cloned().chain(labels).collect();
+                let known = if is_part { telemetry.find(name, &all) } else { None };
+                Some(known.unwrap_or_else(|| telemetry.add(name, all, kind)))
+            };
+            let slot = Slot { series: None, scale: 1.0, unknown: None, is_part: false, seen: 0, base: 0.0, last: 0.0 };
+            match dialect.said(*of, name, labels) {
+                Said::Same => Slot { series: add(name, labels.iter().map(owned).collect(), false), ..slot },
+                Said::Nothing => slot,
+                Said::As(other) => Slot {
+                    series: add(&other.name, other.labels, other.is_part),
+                    scale: other.scale,
+                    unknown: other.unknown,
+                    is_part: other.is_part,
+                    ..slot
+                },
+            }
         });
-        slot.seen = *scrapes;
         slot.last = value;
-        let shown = if kind == MetricKind::Counter { value - slot.base } else { value };
-        telemetry.series[slot.series].samples.push((self.at_ms, shown));
+        let Some(series) = slot.series.filter(|_| slot.unknown != Some(value)) else { return };
+        slot.seen = *scrapes;
+        let shown = (if kind == MetricKind::Counter { value - slot.base } else { value }) * slot.scale;
+        if slot.is_part {
+            *sums.entry(series).or_default() += shown;
+        } else {
+            telemetry.series[series].samples.push((self.at_ms, shown));
+        }
     }
 }

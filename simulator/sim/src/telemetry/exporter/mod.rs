@@ -6,15 +6,18 @@ mod kafka;
 mod mysqld;
 mod others;
 
+use super::dialect::Dialect;
 use super::scrape::{Of, Page, Target};
 use crate::cluster::Cluster;
 use crate::random::Streams;
 use crate::units::Micros;
 
 /// All targets of a pipeline, with the labels that a usual service discovery gives them.
-pub(crate) fn targets(cluster: &Cluster, interval: Micros, streams: &Streams) -> Vec<Target> {
+pub(crate) fn targets(cluster: &Cluster, interval: Micros, dialect: Dialect, streams: &Streams) -> Vec<Target> {
     let mut targets = vec![];
-    let mut target = |of, labels: &[(&str, &str)]| targets.push(Target::new(of, labels, interval, streams));
+    let mut target = |of, labels: &[(&str, &str)]| {
+        targets.push(Target::new(of, labels, interval, streams).in_words_of(dialect));
+    };
     target(Of::Kafka, &[("job", "kafka-exporter"), ("instance", "kafka-exporter:9308")]);
     for (place, instance) in cluster.instances.iter().enumerate() {
         let address = format!("10.42.{}.{}:8080", 1 + place / 200, 10 + place % 200);
