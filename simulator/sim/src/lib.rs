@@ -19,10 +19,12 @@ mod cluster;
 pub mod endpoints;
 mod fault;
 mod lint;
+mod pair;
 mod past;
 mod random;
 mod scenario;
 mod simulation;
+mod spread;
 mod state;
 mod telemetry;
 #[cfg(test)]
@@ -33,9 +35,11 @@ mod truth;
 mod units;
 
 pub use lint::{lint, unused_kinds};
+pub use pair::{Pair, Without};
 pub use past::Past;
 pub use scenario::{Expect, Scenario, ScenarioError, builtin_names};
-pub use simulation::{Pair, Simulation};
+pub use simulation::Simulation;
+pub use spread::Diverged;
 pub use state::{CommitState, GroupState, KafkaState, MemberState, PartitionState};
 pub use telemetry::{Shipped, Telemetry};
 pub use truth::{Impact, Root, Truth};

@@ -55,6 +55,14 @@ fn effect(pair: &Pair, truth: &Truth) -> Vec<String> {
         }
         _ => {}
     }
+    let some_matter = pair.without.iter().any(|without| without.is_cause && without.matters);
+    for idle in pair.without.iter().filter(|without| !without.matters && (some_matter || !without.is_cause)) {
+        let role = if idle.is_cause { "cause" } else { "trigger" };
+        remarks.push(format!(
+            "the fault `{}` is called a {role}, and without it the impact is the same; make it matter, or call it benign",
+            idle.fault
+        ));
+    }
     if truth.onset_ms.is_some_and(|onset| onset < warm) {
         remarks.push(
             "the fault begins before the warm-up is over, so that there is no healthy time to compare with".into(),

@@ -8,9 +8,9 @@ use lagdoctor_model::{Millis, Timestamp, Topology};
 
 use crate::cluster::{Cluster, STEP};
 use crate::fault::{self, Drawn, Effect};
+use crate::pair::Pair;
 use crate::random::{Hash, Streams};
 use crate::scenario::Scenario;
-use crate::scenario::spec::Role;
 use crate::state::{self, KafkaState};
 use crate::telemetry::Telemetry;
 use crate::telemetry::dialect::Dialect;
@@ -19,7 +19,7 @@ use crate::telemetry::logs::Shipper;
 use crate::telemetry::scrape::{Of, Page, Target};
 use crate::topology;
 use crate::trace::Trace;
-use crate::truth::{Impact, Truth, truth};
+use crate::truth::Truth;
 use crate::units::Micros;
 
 /// One run, somewhere between its start and its end.
@@ -117,28 +117,24 @@ impl Simulation {
 
     /// The run with its faults, and the same run without them, both to their end.
     pub fn pair(scenario: &Scenario, seed: u64) -> Pair {
-        Self::both(scenario, |scenario| Self::new(scenario, seed))
+        Pair::new(scenario, |scenario| Self::new(scenario, seed))
     }
 
     /// The same pair as if both began at this moment, in place of the one that is drawn.
     pub fn pair_from(scenario: &Scenario, seed: u64, start: Timestamp) -> Pair {
-        Self::both(scenario, |scenario| Self::new(scenario, seed).begun_at(start))
+        Pair::new(scenario, |scenario| Self::new(scenario, seed).begun_at(start))
     }
 
-    fn both(scenario: &Scenario, begin: impl Fn(&Scenario) -> Self) -> Pair {
-        let mut run = begin(scenario);
-        let mut twin = run.parted(|fault| fault.role == Role::Benign);
-        run.advance_to(run.end());
-        twin.advance_to(twin.end());
-        let impact = Impact::between(&run, &twin);
-        Pair { run, twin, impact }
+    /// When the first of the faults begins that are not kept.
+    pub(crate) fn parts(&self, keep: impl Fn(&Drawn) -> bool) -> Option<Timestamp> {
+        let first = self.faults.iter().filter(|(drawn, _)| !keep(drawn)).map(|(drawn, _)| drawn.at).min();
+        first.map(|first| self.at(first))
     }
 
     /// Comes to where the first of the faults begins that are not kept, and gives a run that goes on from there without
     /// them. Up to that moment both would be one and the same.
     pub(crate) fn parted(&mut self, keep: impl Fn(&Drawn) -> bool) -> Self {
-        let first = self.faults.iter().filter(|(drawn, _)| !keep(drawn)).map(|(drawn, _)| drawn.at).min();
-        self.advance_to(first.map_or(self.end(), |first| self.at(first)));
+        self.advance_to(self.parts(&keep).unwrap_or(self.end()));
         let mut rest = self.clone();
         let keeps: Vec<bool> = rest.faults.iter().map(|(drawn, _)| keep(drawn)).collect();
         let mut kept = keeps.iter();
@@ -338,23 +334,6 @@ impl Simulation {
         self.telemetry.hash(&mut hash);
         self.trace.hash(&mut hash);
         hash.finish()
-    }
-}
-
-/// A run and its counterfactual.
-pub struct Pair {
-    /// The run as the scenario has it.
-    pub run: Simulation,
-    /// The same, without the faults that cause or trigger anything.
-    pub twin: Simulation,
-    /// When and how much the faults hurt; `None` when nobody could have noticed, so that the run is void.
-    pub impact: Option<Impact>,
-}
-
-impl Pair {
-    /// What is wrong in this run.
-    pub fn truth(&self) -> Truth {
-        truth(&self.run, self.impact.as_ref())
     }
 }
 

@@ -7,6 +7,7 @@ use crate::cluster::Cluster;
 use crate::random::Streams;
 use crate::scenario::Scenario;
 use crate::scenario::node::{NodeOf, NodeSpec, ServiceSpec};
+use crate::simulation::Simulation;
 
 /// As it is.
 pub(crate) fn whole(scenario: &Scenario, cluster: &Cluster) -> Topology {
@@ -42,6 +43,13 @@ pub(crate) fn whole(scenario: &Scenario, cluster: &Cluster) -> Topology {
         node.host.iter().for_each(|host| drawn.edge(&id(kind), "runs-on", &format!("host:{host}")));
     }
     drawn.0
+}
+
+/// As it is, with these nodes too if they are partitions that nobody draws.
+pub(crate) fn whole_with<'a>(run: &Simulation, nodes: impl Iterator<Item = &'a str>) -> Topology {
+    let mut topology = whole(&run.scenario, &run.cluster);
+    nodes.for_each(|node| add_partition(&mut topology, node));
+    topology
 }
 
 /// Adds a partition that nobody draws: its group reads it, and it is a part of its topic.

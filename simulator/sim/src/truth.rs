@@ -1,15 +1,11 @@
 //! What is wrong in a run, for grading alone: it stands apart from all that can be seen, and nothing seen leads here.
 
-use std::collections::{BTreeMap, VecDeque};
-
-use lagdoctor_model::{NodeId, Topology};
-
 use crate::fault;
+use crate::pair::Pair;
 use crate::scenario::Scenario;
 use crate::scenario::node::NodeOf;
 use crate::scenario::spec::{PathSpec, Role, RootSpec, Roots};
 use crate::simulation::Simulation;
-use crate::topology;
 use crate::units::Micros;
 
 /// The injected faults of a run, as a labelled incident states them. Times are Unix milliseconds.
@@ -30,7 +26,8 @@ pub struct Truth {
     /// What looks broken and is not: node ids.
     pub decoys: Vec<String>,
     /// Node ids from what broke to what hurts, both included: the way that it spread. Where the scenario leaves it open
-    /// (`path = "auto"`), it is the shortest way through the topology, which need not be the one that this run took.
+    /// (`path = "auto"`), it is the one that this run took: along the edges of the true topology, over nodes that became
+    /// other than in the twin without the faults, and none of them before the one that it needs.
     pub path: Vec<String>,
 }
 
@@ -56,7 +53,12 @@ pub struct Impact {
     pub after_s: f64,
     /// The greatest difference, in seconds or records.
     pub worst: f64,
+    /// All differences of its seconds together.
+    pub sum: f64,
 }
+
+/// By how much two impacts may differ and still be the same, as a share of the one; and when they begin, in seconds.
+const LIKE: (f64, f64) = (0.05, 15.0);
 
 impl Impact {
     pub(crate) fn between(run: &Simulation, twin: &Simulation) -> Option<Self> {
@@ -78,36 +80,48 @@ impl Impact {
                 since = second + 1;
             } else if second + 1 - since >= lasting {
                 let worst = worse.iter().copied().fold(0.0, f64::max);
-                return Some(Self { sli: spec.sli.clone(), after_s: (since + 1) as f64, worst });
+                let sum = worse.iter().sum();
+                return Some(Self { sli: spec.sli.clone(), after_s: (since + 1) as f64, worst, sum });
             }
         }
         None
     }
+
+    /// Whether this one is as bad as another, and began with it.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let near = |one: f64, other: f64| (one - other).abs() <= LIKE.0 * other.abs();
+        near(self.worst, other.worst) && near(self.sum, other.sum) && (self.after_s - other.after_s).abs() <= LIKE.1
+    }
 }
 
-pub(crate) fn truth(run: &Simulation, impact: Option<&Impact>) -> Truth {
+pub(crate) fn truth(pair: &Pair) -> Truth {
+    let (run, impact) = (&pair.run, pair.impact.as_ref());
     let scenario = &*run.scenario;
     let is_real = |role: Role| role != Role::Benign;
     let faults: Vec<_> = run.faults.iter().map(|(drawn, _)| drawn).filter(|drawn| is_real(drawn.role)).collect();
     let ms = |moment: Micros| run.at(moment).as_millis();
+    // Where it takes any one of several, each of them is a root.
+    let some_matter = pair.without.iter().any(|without| without.is_cause && without.matters);
+    let is_idle = |drawn: &fault::Drawn| {
+        let without = pair.without.iter().find(|without| without.fault == drawn.id);
+        without.is_some_and(|without| !without.matters) && (some_matter || drawn.role == Role::Trigger)
+    };
     let roots: Vec<Root> = match &scenario.truth.roots {
         Roots::Given(roots) => roots.iter().map(|root| given(scenario, root)).collect(),
         Roots::Auto(_) => {
-            let causes = faults.iter().filter(|drawn| drawn.role == Role::Cause);
+            let causes = faults.iter().filter(|drawn| drawn.role == Role::Cause && !is_idle(drawn));
             causes.flat_map(|drawn| all_roots(scenario, drawn)).collect()
         }
     };
     let mut triggers: Vec<String> = scenario.truth.triggers.iter().map(|name| node_id(scenario, name)).collect();
-    let drawn = faults.iter().filter(|drawn| drawn.role == Role::Trigger);
+    let drawn = faults.iter().filter(|drawn| drawn.role == Role::Trigger && !is_idle(drawn));
     triggers.extend(drawn.filter_map(|drawn| root(scenario, drawn)).map(|root| root.node));
     let path = match &scenario.truth.path {
         PathSpec::Given(path) => path.iter().map(|name| node_id(scenario, name)).collect(),
         PathSpec::Auto(_) => {
             let symptom = scenario.impact.as_ref().and_then(|impact| impact.sli.split_once(':'));
-            let mut topology = topology::whole(scenario, &run.cluster);
-            roots.iter().for_each(|root| topology::add_partition(&mut topology, &root.node));
             let ends = symptom.map(|(_, group)| format!("group:{group}")).zip(roots.first());
-            ends.map(|(symptom, root)| shortest(&topology, &symptom, &root.node)).unwrap_or_default()
+            ends.map(|(symptom, root)| pair.way(&root.node, &symptom)).unwrap_or_default()
         }
     };
     Truth {
@@ -166,36 +180,4 @@ fn node_id(scenario: &Scenario, name: &str) -> String {
         NodeOf::Host(_) => "host",
     });
     format!("{}:{name}", kind.unwrap_or("instance"))
-}
-
-/// The shortest way along the edges from the dependent to what it depends on, told from its far end. It is what
-/// `path = "auto"` means for now: it knows who waits for whom, and not what moved in this run.
-fn shortest(topology: &Topology, from: &str, to: &str) -> Vec<String> {
-    let mut next: BTreeMap<&NodeId, Vec<&NodeId>> = BTreeMap::new();
-    for edge in topology.edges() {
-        next.entry(&edge.dependent).or_default().push(&edge.dependency);
-    }
-    let Some(first) = topology.nodes().find(|node| node.id.as_str() == from).map(|node| &node.id) else {
-        return vec![];
-    };
-    let mut came: BTreeMap<&NodeId, Option<&NodeId>> = BTreeMap::from([(first, None)]);
-    let mut open = VecDeque::from([first]);
-    while let Some(node) = open.pop_front() {
-        if node.as_str() == to {
-            let mut path = vec![node.to_string()];
-            let mut at = node;
-            while let Some(Some(before)) = came.get(at) {
-                path.push(before.to_string());
-                at = before;
-            }
-            return path;
-        }
-        for follower in next.get(node).into_iter().flatten().copied() {
-            if let std::collections::btree_map::Entry::Vacant(entry) = came.entry(follower) {
-                entry.insert(Some(node));
-                open.push_back(follower);
-            }
-        }
-    }
-    vec![]
 }

@@ -158,7 +158,7 @@ impl Database {
     }
 
     /// How much longer a statement takes because others run.
-    fn slowdown(&self) -> f64 {
+    pub(crate) fn slowdown(&self) -> f64 {
         (self.running / self.cores).max(1.0) * self.pressed
     }
 

@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use super::Env;
 use super::calls::Client;
-#[cfg(test)]
-use super::flight::State;
-use super::flight::{Exception, Flights};
+use super::flight::{Exception, Flights, State};
 use super::jvm::{Jvm, PauseKind};
 use super::life::{End, Life};
 use super::line::{BurstFilter, Level, Line, Source};
@@ -152,6 +150,9 @@ pub(crate) struct Meters {
     pub(crate) commit_latency: Sensor,
     pub(crate) rebalances: u64,
     pub(crate) cpu_seconds: f64,
+    /// Processor seconds of the code's own work on records of the usual size, and how many records that was.
+    pub(crate) code_s: f64,
+    pub(crate) coded: f64,
     pub(crate) lines: [u64; 4],
     pub(crate) retried: u64,
     pub(crate) retried_in_vain: u64,
@@ -306,6 +307,15 @@ impl Instance {
         for message in says::begins(&self.plan.service, self.max_poll_records(), self.max_poll_interval()) {
             self.say(env, Level::Info, says::APPLICATION, message);
         }
+    }
+
+    /// Threads that wait for nothing that can be seen from outside.
+    pub(crate) fn stalled(&self) -> u32 {
+        self.flights
+            .iter()
+            .filter(|flight| matches!(flight.state, State::Stall { .. }))
+            .map(|flight| flight.count)
+            .sum()
     }
 
     pub(crate) fn is_paused(&self, at: Micros) -> bool {

@@ -101,6 +101,16 @@ impl Jvm {
         self.surviving = share;
     }
 
+    /// What is kept for good, as a share of the heap.
+    pub(crate) fn kept(&self) -> f64 {
+        (self.live + self.retained) / self.heap
+    }
+
+    /// Which share of new memory outlives a young collection, besides the little that always does.
+    pub(crate) fn outlives(&self) -> f64 {
+        self.surviving
+    }
+
     pub(crate) fn used_old(&self) -> f64 {
         (self.live + self.retained + self.aged).min(self.heap)
     }

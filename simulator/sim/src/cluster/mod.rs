@@ -22,6 +22,7 @@ mod pool;
 mod says;
 pub(crate) mod timer;
 pub(crate) mod topic;
+pub(crate) mod vitals;
 mod work;
 
 use database::Database;

@@ -110,6 +110,8 @@ impl Instance {
                 let lines = share * knobs.chatter * LINE;
                 let slower = knobs.cpu * (1.0 + SIZE_CPU * size);
                 let work = self.plan.cpu * share * slower * self.stream.factor(0.15) + lines;
+                self.meters.code_s += work * count * knobs.cpu / slower;
+                self.meters.coded += count * share;
                 self.on_cpu += flight.count;
                 self.meters.cpu_seconds += work * count;
                 // Threads that write lines stand in line for the appender, which writes one at a time.

@@ -1,6 +1,7 @@
 //! What must hold in every run, whatever the scenario: looked at from inside, where all that is true can be seen.
 
 mod adds_up;
+mod counterfactual;
 mod determinism;
 mod physics;
 mod topologies;
