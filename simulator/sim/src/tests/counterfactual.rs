@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{FAULTS, fault, scenario};
+use super::{FAULTS, fault, scenario, scenario_of};
 use crate::lint::unfit;
 use crate::units::Micros;
 use crate::{Diverged, Pair, Scenario, Simulation, Truth, builtin_names};
@@ -81,7 +81,7 @@ fn nothing_differs_where_nothing_is_wrong() {
 fn every_kind_of_fault_is_found_where_it_is_and_spreads_from_there_to_the_group() {
     let mut wrong = String::new();
     for (kind, target, params) in FAULTS.iter().copied() {
-        let pair = Simulation::pair(&scenario(8, &fault(kind, target, 0.95, params)), 3);
+        let pair = Simulation::pair(&scenario_of(kind, 9, &fault(kind, target, 0.95, params)), 3);
         let truth = pair.truth();
         let ends = truth.path.first().zip(truth.path.last()).map(|(first, last)| (first.as_str(), last.as_str()));
         let expected = Some((truth.roots[0].node.as_str(), "group:fulfilment"));

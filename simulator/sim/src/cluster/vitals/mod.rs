@@ -20,6 +20,7 @@ pub(crate) enum Who {
     Pool(usize, usize),
     Database(usize),
     Cache(usize),
+    Endpoint(usize),
     Host(usize),
     /// Of a topic, and its number.
     Partition(usize, u32),
@@ -55,6 +56,7 @@ impl Cluster {
         nodes::groups(self, told);
         nodes::instances(self, told);
         nodes::called(self, told);
+        nodes::endpoints(self, told);
         nodes::hosts(self, told);
         nodes::topics(self, told);
     }
@@ -77,6 +79,7 @@ impl Cluster {
             }
             Who::Database(place) => format!("database:{}", self.databases[place].name),
             Who::Cache(place) => format!("cache:{}", self.caches[place].name),
+            Who::Endpoint(place) => format!("endpoint:{}", self.endpoints[place].name),
             Who::Host(place) => format!("host:{}", self.hosts[place].name),
             Who::Partition(topic, number) => format!("partition:{}/{number}", self.topics[topic].name),
         }

@@ -1,10 +1,14 @@
 //! The numbers of each kind of node, and from which difference on each of them counts.
 
 use super::super::Cluster;
+use super::super::database::Health;
 use super::super::instance::Instance;
 use super::super::line::Level;
 use super::super::topic::Bad;
 use super::{Value, Vital, Who};
+
+/// Bytes of all the keys of a cache.
+const KEYS: f64 = 1.9e9;
 
 /// Notes numbers of one node.
 struct Of<'a> {
@@ -108,6 +112,8 @@ fn service(cluster: &Cluster, group: usize, backlog: f64, told: &mut Vec<Vital>)
     let twice: u64 = own().map(|instance| instance.meters.listener_twice.count).sum();
     of.is_by("refuses again", (twice as f64, cluster.now.as_seconds()), (0.5, 0.1));
     let done: u64 = own().map(|instance| instance.meters.done()).sum();
+    let hasty = own().find_map(|instance| cluster.knobs.instances[instance.index].hasty);
+    of.is("how it calls again", hasty.map_or(0.0, |hasty| f64::from(1 + hasty.retries)), 0.5);
     of.has("backlog", backlog, (2.0 * rate).max(20.0));
     of.does("records", (done as f64, cluster.now.as_seconds()), (0.15, 1.0));
     let (sum, count) = own().fold((0.0, 0), |(sum, count), instance| {
@@ -149,6 +155,8 @@ pub(super) fn instances(cluster: &Cluster, told: &mut Vec<Vital>) {
         of.does("pauses", (paused.as_seconds(), seconds), (0.5, 0.05));
         for (number, pool) in instance.pools.iter().enumerate() {
             let mut of = Of { told, who: Who::Pool(place, number) };
+            of.is("not given back", f64::from(pool.leaked), 0.5);
+            of.is("size", f64::from(pool.size), 0.5);
             of.has("in line", f64::from(pool.waiting), 2.0);
             of.does("wait", (pool.acquire.sum.as_seconds(), pool.acquire.count as f64), (1.0, 0.005));
             of.does("use", (pool.usage.sum.as_seconds(), pool.usage.count as f64), (0.5, 0.005));
@@ -168,6 +176,10 @@ pub(super) fn called(cluster: &Cluster, told: &mut Vec<Vital>) {
             let value = Value::Ratio(spent, times as f64, database.slowdown());
             of.note(("work of a statement", number), true, value, (0.5, 0.002));
         }
+        let commits = &database.commits;
+        of.is_by("seconds of a commit", (commits.sum.as_seconds(), commits.count as f64), (0.5, 0.004));
+        of.is("answers", word(database.health == Health::Up), 0.5);
+        of.is("sessions that wait for a lock", f64::from(database.waiting_now), 2.0);
         of.does("seconds of a statement", (sum, count as f64), (0.5, 0.002));
         of.does("statements", (database.questions, seconds), (0.3, 5.0));
         if let Some(replica) = &database.replica {
@@ -178,7 +190,19 @@ pub(super) fn called(cluster: &Cluster, told: &mut Vec<Vital>) {
     for (place, cache) in cluster.caches.iter().enumerate() {
         let mut of = Of { told, who: Who::Cache(place) };
         let asked = cache.hits + cache.misses;
+        of.is("is there", word(cache.is_up), 0.5);
+        of.is("keys", cache.memory().0 / KEYS, 0.05);
         of.does("answers", (cache.hits as f64, asked as f64), (0.05, 0.02));
+    }
+}
+
+pub(super) fn endpoints(cluster: &Cluster, told: &mut Vec<Vital>) {
+    for (place, knobs) in cluster.knobs.endpoints.iter().enumerate() {
+        let mut of = Of { told, who: Who::Endpoint(place) };
+        // How long it takes and how often it refuses by its own doing; a crowd of callers makes it worse.
+        of.is("seconds of a call", knobs.latency * knobs.work, 0.2);
+        of.is("refuses", knobs.errors, 0.05);
+        of.is("has no name", knobs.nameless, 0.05);
     }
 }
 
