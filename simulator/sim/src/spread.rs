@@ -197,7 +197,10 @@ impl Track {
     fn ratio(&self, which: usize) -> Option<f64> {
         let (first, last) = (self.recent.front()?[which], self.recent.back()?[which]);
         let (sum, of) = (last[0] - first[0], last[1] - first[1]);
-        let by = self.recent.iter().map(|both| both[which][2]).sum::<f64>() / self.recent.len() as f64;
+        let by = match first[2] == 1.0 && last[2] == 1.0 {
+            true => 1.0,
+            false => self.recent.iter().map(|both| both[which][2]).sum::<f64>() / self.recent.len() as f64,
+        };
         (of > 1e-9).then(|| sum / of / by)
     }
 }
@@ -231,7 +234,7 @@ impl<'a> Needs<'a> {
     }
 
     /// Everything that a node needs, directly or not.
-    fn all(&self, node: &str) -> BTreeSet<&'a str> {
+    pub(crate) fn all(&self, node: &str) -> BTreeSet<&'a str> {
         let mut seen = BTreeSet::new();
         let mut open: Vec<&str> = self.next(node).collect();
         while let Some(node) = open.pop() {

@@ -94,6 +94,19 @@ impl Impact {
     }
 }
 
+/// What broke, apart from faults that do nothing.
+pub(crate) fn roots(run: &Simulation, is_idle: impl Fn(&fault::Drawn) -> bool) -> Vec<Root> {
+    let scenario = &*run.scenario;
+    match &scenario.truth.roots {
+        Roots::Given(roots) => roots.iter().map(|root| given(scenario, root)).collect(),
+        Roots::Auto(_) => {
+            let faults = run.faults.iter().map(|(drawn, _)| drawn);
+            let causes = faults.filter(|drawn| drawn.role == Role::Cause && !is_idle(drawn));
+            causes.flat_map(|drawn| all_roots(scenario, drawn)).collect()
+        }
+    }
+}
+
 pub(crate) fn truth(pair: &Pair) -> Truth {
     let (run, impact) = (&pair.run, pair.impact.as_ref());
     let scenario = &*run.scenario;
@@ -106,13 +119,7 @@ pub(crate) fn truth(pair: &Pair) -> Truth {
         let without = pair.without.iter().find(|without| without.fault == drawn.id);
         without.is_some_and(|without| !without.matters) && (some_matter || drawn.role == Role::Trigger)
     };
-    let roots: Vec<Root> = match &scenario.truth.roots {
-        Roots::Given(roots) => roots.iter().map(|root| given(scenario, root)).collect(),
-        Roots::Auto(_) => {
-            let causes = faults.iter().filter(|drawn| drawn.role == Role::Cause && !is_idle(drawn));
-            causes.flat_map(|drawn| all_roots(scenario, drawn)).collect()
-        }
-    };
+    let roots = roots(run, is_idle);
     let mut triggers: Vec<String> = scenario.truth.triggers.iter().map(|name| node_id(scenario, name)).collect();
     let drawn = faults.iter().filter(|drawn| drawn.role == Role::Trigger && !is_idle(drawn));
     triggers.extend(drawn.filter_map(|drawn| root(scenario, drawn)).map(|root| root.node));
