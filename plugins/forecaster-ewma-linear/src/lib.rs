@@ -1,8 +1,11 @@
 //! When does it clear, and when does it breach? The newest readings are smoothed and continued in a straight line, which
 //! is what a backlog does while inflow and throughput hold: its slope is their difference. The band around the line
-//! comes from how far readings lay from it and widens with time, because the slope is only known as well as those
-//! readings allow. Start at [`EwmaLinear::forecast`].
+//! widens with time, because nobody knows how long they hold: `band` says by how much. Start at
+//! [`EwmaLinear::forecast`].
 
+mod band;
+
+use band::Band;
 use lagdoctor_sdk::stats::{self, Line};
 use lagdoctor_sdk::words::{number, seconds};
 use lagdoctor_sdk::{Error, Forecaster, Manifest, Plugin, Projection, SeriesRef, Target, View, numbers};
@@ -19,8 +22,6 @@ numbers! {
 
 /// Quantile levels given.
 const LEVELS: [f64; 3] = [0.1, 0.5, 0.9];
-/// Standard deviations from the middle to the 10 % and 90 % quantiles of a normal distribution.
-const TO_OUTER: f64 = 1.2816;
 /// Most values given for each level; a long horizon gets a coarser step.
 const VALUES: i64 = 240;
 /// Readings without which no line is drawn.
@@ -54,10 +55,7 @@ impl Plugin for EwmaLinear {
 struct Fit {
     /// Places are readings before (negative) or after the newest.
     line: Line,
-    /// Spread of readings around the line.
-    spread: f64,
-    /// Readings it rests on.
-    count: f64,
+    band: Band,
 }
 
 impl Fit {
@@ -80,16 +78,8 @@ impl Fit {
         let last = (newest.len() - 1) as f64;
         let line = Line { slope: fitted.slope, intercept: fitted.at(last) + lift };
         let spread = stats::spread(&residuals);
-        (line.slope.is_finite() && line.intercept.is_finite()).then_some(Self { line, spread, count: known as f64 })
-    }
-
-    /// Half the width of the 80 % band so many readings ahead: that of a least squares line, where the doubt about the
-    /// slope grows with the distance from the middle of the readings.
-    fn band(&self, ahead: f64) -> f64 {
-        let n = self.count;
-        let from_middle = ahead + (n - 1.0) / 2.0;
-        let doubt = 1.0 + 1.0 / n + 12.0 * from_middle * from_middle / (n * (n * n - 1.0));
-        TO_OUTER * self.spread * doubt.sqrt()
+        let band = Band::of(values, newest.len(), spread, known as f64);
+        (line.slope.is_finite() && line.intercept.is_finite()).then_some(Self { line, band })
     }
 }
 
@@ -108,7 +98,7 @@ impl EwmaLinear {
         for side in [-1.0, 0.0, 1.0] {
             values.extend((1..=count).map(|index| {
                 let ahead = (index * stride) as f64;
-                (fit.line.at(ahead) + side * fit.band(ahead)).max(floor)
+                (fit.line.at(ahead) + side * fit.band.half(ahead)).max(floor)
             }));
         }
         let slope_per_s = fit.line.slope * 1_000.0 / series.step_ms as f64;
