@@ -1,7 +1,7 @@
 //! A log line as a document of the Elastic Common Schema.
 
 use lagdoctor_model::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::telemetry::Record;
 
@@ -95,27 +95,56 @@ impl Shown {
         let fits = |pattern: &String| wildcard(pattern, name) || name.starts_with(&format!("{pattern}."));
         (self.includes.is_empty() || self.includes.iter().any(fits)) && !self.excludes.iter().any(fits)
     }
+
+    /// The fields that are shown, in their order.
+    pub(super) fn fields(&self) -> Vec<(Field, &'static str)> {
+        let shown = FIELDS.into_iter().filter(|name| self.shows(name));
+        shown.filter_map(|name| Some((Field::named(name)?, name))).collect()
+    }
 }
 
-/// The document, nested as it was indexed.
-pub(super) fn source(record: &Record, shown: &Shown) -> Value {
-    let mut document = Map::new();
-    for name in FIELDS.into_iter().filter(|name| shown.shows(name)) {
-        let value = match name {
-            "@timestamp" => Some(rfc3339(record.at_ms)),
-            name => field(record, name),
-        };
-        let Some(value) = value else { continue };
-        let mut at = &mut document;
-        let parts: Vec<&str> = name.split('.').collect();
-        for part in &parts[..parts.len() - 1] {
-            let inner = at.entry(*part).or_insert_with(|| json!({}));
-            let Value::Object(inner) = inner else { return Value::Null };
-            at = inner;
+/// Writes the document, nested as it was indexed. Fields are in order of their names, so that those of one object stand
+/// together.
+pub(super) fn write_source(out: &mut String, record: &Record, fields: &[(Field, &str)]) {
+    let mut open: Vec<&str> = vec![];
+    let mut is_first = true;
+    out.push('{');
+    for (field, name) in fields {
+        if *field != Field::Time && field.text(record).is_none() {
+            continue;
         }
-        at.insert(parts[parts.len() - 1].to_owned(), value);
+        let mut parts: Vec<&str> = name.split('.').collect();
+        let last = parts.pop().unwrap_or_default();
+        let common = open.iter().zip(&parts).take_while(|(a, b)| a == b).count();
+        open.drain(common..).for_each(|_| out.push('}'));
+        out.push_str(if is_first { "" } else { "," });
+        for part in &parts[common..] {
+            write_text(out, part);
+            out.push_str(":{");
+            open.push(part);
+        }
+        write_text(out, last);
+        out.push(':');
+        match field.text(record) {
+            Some(text) => write_text(out, text),
+            None => out.push_str(&rfc3339(record.at_ms).to_string()),
+        }
+        is_first = false;
     }
-    Value::Object(document)
+    open.iter().for_each(|_| out.push('}'));
+    out.push('}');
+}
+
+/// Writes a text as JSON does.
+fn write_text(out: &mut String, text: &str) {
+    let is_plain = |letter: u8| letter >= b' ' && !matches!(letter, b'"' | b'\\');
+    if text.bytes().all(is_plain) {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(&Value::from(text).to_string());
+    }
 }
 
 /// Whether a text fits a pattern in which `*` stands for anything and `?` for one character.

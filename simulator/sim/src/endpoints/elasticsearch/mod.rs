@@ -10,13 +10,14 @@ mod words;
 mod tests;
 
 use std::cmp::Ordering;
+use std::fmt::Write as _;
 
 use lagdoctor_model::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::Response;
 use crate::telemetry::{Record, Telemetry};
-use document::{Shown, field, rfc3339, source, wildcard};
+use document::{Field, Shown, field, rfc3339, wildcard, write_source};
 use query::Query;
 use test::Test;
 
@@ -43,7 +44,7 @@ pub fn answer(telemetry: &Telemetry, now: Timestamp, method: &str, path: &str, b
         }),
     };
     match result {
-        Ok(found) => Response::json(200, &found),
+        Ok(body) => Response { status: 200, content_type: "application/json", body },
         Err(Refused { status, kind, why }) => {
             let cause = json!({ "type": kind, "reason": why });
             let error = json!({ "root_cause": [cause], "type": kind, "reason": why });
@@ -99,7 +100,7 @@ enum Key {
 /// A hit, with its place in the index.
 type Hit<'a> = (usize, &'a Record);
 
-fn find(telemetry: &Telemetry, now: Timestamp, index: &str, what: &str, body: &str) -> Result<Value, Refused> {
+fn find(telemetry: &Telemetry, now: Timestamp, index: &str, what: &str, body: &str) -> Result<String, Refused> {
     let names: Vec<&str> = index.split(',').collect();
     let has = names.iter().any(|name| *name == "_all" || wildcard(name, INDEX));
     if let Some(unknown) = names.iter().find(|name| !name.contains('*') && **name != "_all" && **name != INDEX) {
@@ -139,7 +140,7 @@ fn find(telemetry: &Telemetry, now: Timestamp, index: &str, what: &str, body: &s
     let total = hits.len();
     let shards = json!({ "total": 1, "successful": 1, "skipped": 0, "failed": 0 });
     if what == "_count" {
-        return Ok(json!({ "count": total, "_shards": shards }));
+        return Ok(json!({ "count": total, "_shards": shards }).to_string());
     }
     let sorts = sorts(request.get("sort"))?;
     match sorts.as_slice() {
@@ -170,20 +171,7 @@ fn find(telemetry: &Telemetry, now: Timestamp, index: &str, what: &str, body: &s
         );
         return Err(bad("illegal_argument_exception", why));
     }
-    let shown = shown(request.get("_source"));
-    let hit = |(place, record): &Hit<'_>| {
-        let mut hit = json!({ "_index": INDEX, "_id": format!("{place:020}"), "_score": null });
-        if let Some(shown) = &shown {
-            hit["_source"] = source(record, shown);
-        }
-        if sorts.is_empty() {
-            hit["_score"] = json!(1.0);
-        } else {
-            hit["sort"] = sorts.iter().map(|sort| sort.shown(&(*place, record))).collect();
-        }
-        hit
-    };
-    let listed: Vec<Value> = hits.iter().skip(from).take(size).map(hit).collect();
+    let shown = shown(request.get("_source")).map(|shown| shown.fields());
     let mut found = json!({ "max_score": if sorts.is_empty() && total > 0 { json!(1.0) } else { Value::Null } });
     match request.get("track_total_hits") {
         Some(Value::Bool(false)) => {}
@@ -194,8 +182,31 @@ fn find(telemetry: &Telemetry, now: Timestamp, index: &str, what: &str, body: &s
             found["total"] = json!({ "value": total.min(most), "relation": relation });
         }
     }
-    found["hits"] = Value::Array(listed);
-    Ok(json!({ "took": 1, "timed_out": false, "_shards": shards, "hits": found }))
+    // Hits are most of an answer, so they are written as they come.
+    let found = found.to_string();
+    let mut out = format!(r#"{{"took":1,"timed_out":false,"_shards":{shards},"hits":{}"#, &found[..found.len() - 1]);
+    out.push_str(r#","hits":["#);
+    for (number, hit) in hits.iter().skip(from).take(size).enumerate() {
+        out.push_str(if number > 0 { "," } else { "" });
+        write_hit(&mut out, hit, &sorts, shown.as_deref());
+    }
+    out.push_str("]}}");
+    Ok(out)
+}
+
+fn write_hit(out: &mut String, hit: &Hit<'_>, sorts: &[Sort], shown: Option<&[(Field, &str)]>) {
+    let score = if sorts.is_empty() { "1.0" } else { "null" };
+    // Writing to a string cannot fail.
+    let _ = write!(out, r#"{{"_index":"{INDEX}","_id":"{:020}","_score":{score}"#, hit.0);
+    if let Some(fields) = shown {
+        out.push_str(r#","_source":"#);
+        write_source(out, hit.1, fields);
+    }
+    if !sorts.is_empty() {
+        let values: Vec<String> = sorts.iter().map(|sort| sort.shown(hit).to_string()).collect();
+        let _ = write!(out, r#","sort":[{}]"#, values.join(","));
+    }
+    out.push('}');
 }
 
 fn shown(asked: Option<&Value>) -> Option<Shown> {
