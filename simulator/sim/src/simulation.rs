@@ -32,6 +32,8 @@ pub struct Simulation {
     pub(crate) cluster: Cluster,
     pub(crate) faults: Vec<(Drawn, Arc<dyn Effect>)>,
     levels: Vec<f64>,
+    /// How long what was measured is kept; for ever without it.
+    keeps: Option<Micros>,
     targets: Vec<Target>,
     events: BTreeMap<(Micros, u64), Event>,
     sequence: u64,
@@ -40,6 +42,10 @@ pub struct Simulation {
     topology: Topology,
     pub(crate) trace: Trace,
 }
+
+/// How long a run that has no end keeps what was measured.
+const LIVE_KEEPS: Millis = Millis::minutes(360);
+const FORGET_EVERY: Micros = Micros::seconds(60);
 
 #[derive(Clone, Copy, Debug)]
 enum Event {
@@ -77,6 +83,7 @@ impl Simulation {
             start,
             end: Micros::of_seconds(scenario.duration),
             levels: vec![0.0; faults.len()],
+            keeps: None,
             faults,
             events: BTreeMap::new(),
             sequence: 0,
@@ -102,12 +109,28 @@ impl Simulation {
     }
 
     /// The same run as if it began at this moment, and without an end, for whoever looks at it live: faults last as long
-    /// as the scenario says, and what was scraped and logged is kept for ever. Before anything has happened.
+    /// as the scenario says, and what was scraped and logged is kept for six hours. Before anything has happened.
     #[must_use]
     pub fn live_from(self, start: Timestamp) -> Self {
         let mut run = self.begun_at(start);
         run.end = Micros(i64::MAX);
-        run
+        run.keeping(LIVE_KEEPS)
+    }
+
+    /// The same run, which lets go of samples and log lines that are older than this, so that it needs no more memory the
+    /// longer it lasts. Its truth and its hash are those of a run that is kept as a whole, so ask another one for them.
+    #[must_use]
+    pub fn keeping(mut self, length: Millis) -> Self {
+        self.keeps = Some(Micros::millis(length.as_millis()));
+        self
+    }
+
+    /// Lets go of what is too old, once a minute.
+    fn forget(&mut self) {
+        if let Some(keeps) = self.keeps.filter(|_| self.cluster.now.0 % FORGET_EVERY.0 == 0) {
+            self.telemetry.forget_before(self.at(self.cluster.now - keeps).as_millis());
+            self.trace.keep((keeps.0 / Micros::SECOND.0) as usize);
+        }
     }
 
     /// Lets it begin at another moment; only before anything has happened.
@@ -201,6 +224,7 @@ impl Simulation {
         }
         self.cluster.lines = lines;
         self.trace.note(&self.cluster);
+        self.forget();
     }
 
     /// The counters of an instance begin again with its process.

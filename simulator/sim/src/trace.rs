@@ -53,6 +53,16 @@ impl Trace {
         }
     }
 
+    /// Lets go of all but so many seconds. Whatever is older than that seems to be just as old.
+    pub(crate) fn keep(&mut self, seconds: usize) {
+        let old = self.ends.iter().flatten().next().map_or(0, Vec::len).saturating_sub(seconds);
+        self.ends.iter_mut().flatten().for_each(|ends| drop(ends.drain(..old)));
+        for group in &mut self.groups {
+            group.backlog.drain(..old.min(group.backlog.len()));
+            group.time_lag.drain(..old.min(group.time_lag.len()));
+        }
+    }
+
     pub(crate) fn hash(&self, hash: &mut Hash) {
         for group in &self.groups {
             hash.add(group.name.as_bytes());

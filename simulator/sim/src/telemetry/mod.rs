@@ -7,7 +7,7 @@ pub(crate) mod exporter;
 pub(crate) mod logs;
 pub(crate) mod scrape;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 pub(crate) use logs::Record;
 
@@ -19,8 +19,10 @@ pub struct Telemetry {
     pub(crate) series: Vec<Metric>,
     by_name: BTreeMap<String, Vec<usize>>,
     /// In the order in which they were shipped.
-    pub(crate) records: Vec<Record>,
-    /// Their places, in order of the time that they say, and of place within it.
+    pub(crate) records: VecDeque<Record>,
+    /// How many there were before the first of them.
+    forgotten: usize,
+    /// Their places since the first line ever, in order of the time that they say, and of place within it.
     by_time: Vec<usize>,
 }
 
@@ -95,18 +97,39 @@ impl Telemetry {
 
     /// Adds a line.
     pub(crate) fn index(&mut self, record: Record) {
-        let (at_ms, place) = (record.at_ms, self.records.len());
+        let (at_ms, place) = (record.at_ms, self.forgotten + self.records.len());
         // Lines come almost in order, so that the right place is near the end.
-        let before = self.by_time.iter().rev().take_while(|place| self.records[**place].at_ms > at_ms).count();
+        let before = self.by_time.iter().rev().take_while(|place| self.record(**place).at_ms > at_ms).count();
         self.by_time.insert(self.by_time.len() - before, place);
-        self.records.push(record);
+        self.records.push_back(record);
+    }
+
+    fn record(&self, place: usize) -> &Record {
+        &self.records[place - self.forgotten]
+    }
+
+    /// Lets go of what was measured before this moment; of a series not before that is half of it.
+    pub(crate) fn forget_before(&mut self, ms: i64) {
+        for series in &mut self.series {
+            let old = series.samples.partition_point(|(at, _)| *at < ms);
+            if old * 2 > series.samples.len() {
+                series.samples.drain(..old);
+                series.samples.shrink_to(2 * series.samples.len());
+            }
+        }
+        while self.records.front().is_some_and(|record| record.at_ms.max(record.seen_ms) < ms) {
+            self.records.pop_front();
+            self.forgotten += 1;
+        }
+        let first = self.forgotten;
+        self.by_time.retain(|place| *place >= first);
     }
 
     /// Lines with their places that say a time from the first of these moments to before the second, in order of time.
     pub(crate) fn written(&self, from_ms: i64, to_ms: i64) -> impl Iterator<Item = (usize, &Record)> {
-        let before = |ms: i64| self.by_time.partition_point(|place| self.records[*place].at_ms < ms);
+        let before = |ms: i64| self.by_time.partition_point(|place| self.record(*place).at_ms < ms);
         let (from, to) = (before(from_ms), before(to_ms));
-        self.by_time[from..to.max(from)].iter().map(|place| (*place, &self.records[*place]))
+        self.by_time[from..to.max(from)].iter().map(|place| (*place, self.record(*place)))
     }
 
     /// All series of this name.

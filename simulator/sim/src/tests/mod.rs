@@ -3,6 +3,7 @@
 mod adds_up;
 mod counterfactual;
 mod determinism;
+mod memory;
 mod physics;
 mod topologies;
 
