@@ -17,7 +17,7 @@ use crate::stage::Stages;
 use table::{About, Measured};
 
 /// The benches that the table is made of.
-const BENCHES: [&str; 5] = ["call", "guest", "load", "scale", "lag"];
+const BENCHES: [&str; 6] = ["call", "guest", "load", "scale", "lag", "simulate"];
 /// The committed table.
 const TABLE: &str = "benches/RESULTS.md";
 
