@@ -26,8 +26,11 @@ impl Whole {
     pub fn new(signals: Signals, telemetry: &Telemetry, span: Millis) -> Self {
         let mut arrivals: BTreeMap<(i64, String), i64> = BTreeMap::new();
         for line in telemetry.lines() {
-            let seen = arrivals.entry((line.at_ms, line.instance.to_owned())).or_insert(line.seen_ms);
-            *seen = line.seen_ms.max(*seen);
+            // Which of these a line is taken to be of depends on what else is known: those of brokers are their hosts'.
+            for name in [line.instance, line.service, line.host] {
+                let seen = arrivals.entry((line.at_ms, name.to_owned())).or_insert(line.seen_ms);
+                *seen = line.seen_ms.max(*seen);
+            }
         }
         let lines = arrived(&arrivals, &signals.logs);
         let is_flow = |series: &&Series| OF_THE_FLOW.contains(&series.node().kind());
@@ -96,7 +99,7 @@ impl Whole {
     }
 }
 
-/// Lines with when they could first be found; of lines of one millisecond and instance, when the last of them could.
+/// Lines with when they could first be found; of lines of one millisecond and writer, when the last of them could.
 fn arrived(arrivals: &BTreeMap<(i64, String), i64>, lines: &[LogLine]) -> Vec<(LogLine, Timestamp)> {
     let arrival = |line: &LogLine| {
         let seen = arrivals.get(&(line.at.as_millis(), line.node.name().to_owned()));

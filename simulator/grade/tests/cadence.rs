@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lagdoctor_diagnosis::detect;
@@ -71,6 +72,55 @@ async fn what_is_cut_out_of_the_whole_is_what_would_have_been_seen_then() {
         let added = known.iter().filter(|line| !wanted.contains(line)).count();
         // Pages end elsewhere, and hosts name their lines otherwise: 7 of 3,668 lines.
         assert!(wanted.len() > 500 && (missing + added) * 200 < wanted.len(), "{name}: {missing} and {added}");
+    }
+}
+
+/// The first minutes of a run, as the collectors see them.
+async fn seen_of(name: &str, minutes: u32) -> (Arc<Simulation>, Signals) {
+    let stage = Arc::new(Stage::default());
+    let host = Host::new(HostOptions::new(stage.clone())).unwrap();
+    let built = common::built();
+    let components: Vec<_> = built.iter().map(|(name, wasm)| Bundled { name, wasm }).collect();
+    let collectors = plugins::collectors(&host, &sources(), &components).await.unwrap();
+    let mut run = Simulation::new(&Scenario::builtin(name).unwrap(), 3);
+    run.advance_to(run.start() + Millis::minutes(minutes));
+    let run = Arc::new(run);
+    stage.put_on(run.clone());
+    let signals = look(&run, &collectors).await;
+    (run, signals)
+}
+
+/// How many lines of each millisecond are in the one and not in the other.
+fn balance(written: impl Iterator<Item = i64>, read: &[LogLine]) -> BTreeMap<i64, i64> {
+    let mut balance = BTreeMap::new();
+    written.for_each(|at_ms| *balance.entry(at_ms).or_default() += 1);
+    read.iter().for_each(|line| *balance.entry(line.at.as_millis()).or_default() -= 1);
+    balance.retain(|_, left| *left != 0);
+    balance
+}
+
+#[tokio::test]
+async fn every_line_that_has_arrived_is_read_once_and_known_from_then_on() {
+    for (name, minutes) in [("quiet", 20), ("db-timeouts", 18)] {
+        let (run, signals) = seen_of(name, minutes).await;
+        let start = signals.window.start;
+        let arrived = |now: Timestamp| {
+            let lines = run.telemetry().lines().filter(move |line| line.seen_ms <= now.as_millis());
+            let within = move |at_ms: &i64| (start.as_millis()..=now.as_millis()).contains(at_ms);
+            lines.map(|line| line.at_ms).filter(within)
+        };
+        let (now, count) = (signals.window.now, signals.logs.len());
+        assert!((4000..10_000).contains(&count), "{name}: {count} lines");
+        assert_eq!(balance(arrived(now), &signals.logs), BTreeMap::new(), "{name}: {count} lines");
+
+        let whole = Whole::new(signals, run.telemetry(), Millis::minutes(60));
+        for minute in [5, 10, 15] {
+            let moment = start + Millis::minutes(minute);
+            let known = whole.at(moment).logs;
+            let off = balance(arrived(moment), &known);
+            // Of two lines of one writer and millisecond nobody can tell which one was late.
+            assert!(off.len() <= 1 && known.len() > 1000, "{name} at {minute}: {off:?} of {}", known.len());
+        }
     }
 }
 

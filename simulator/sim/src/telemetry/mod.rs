@@ -35,6 +35,10 @@ pub struct Shipped<'a> {
     pub seen_ms: i64,
     /// What wrote it, as the search engine knows it.
     pub instance: &'a str,
+    /// What that is a copy of.
+    pub service: &'a str,
+    /// Where that runs.
+    pub host: &'a str,
 }
 
 /// One time series of the simulated Prometheus.
@@ -92,6 +96,8 @@ impl Telemetry {
             at_ms: record.at_ms,
             seen_ms: record.seen_ms,
             instance: &record.instance,
+            service: &record.service,
+            host: &record.host,
         })
     }
 
