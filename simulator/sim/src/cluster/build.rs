@@ -152,6 +152,7 @@ impl Cluster {
                 .collect(),
             written: groups.iter().map(|group| vec![0; group.committed.len()]).collect(),
             eager: groups.iter().map(Group::is_eager).collect(),
+            due: vec![],
             groups,
             spent: vec![0.0; instances.len()],
             instances,

@@ -37,22 +37,32 @@ pub(crate) struct Flights {
     all: Vec<Flight>,
     /// When something happens to each of them next, and its id.
     due: Vec<(Micros, u64)>,
+    /// Place of the one to which something happens first, where that is known.
+    first: Option<usize>,
 }
 
 impl Flights {
     pub(super) fn push(&mut self, flight: Flight) {
-        self.due.push((flight.state.due(), flight.id));
+        let due = (flight.state.due(), flight.id);
+        if self.all.is_empty() || self.first.is_some_and(|first| due < self.due[first]) {
+            self.first = Some(self.all.len());
+        }
+        self.due.push(due);
         self.all.push(flight);
     }
 
     /// When something happens next, and to which; of those that are due together, to the one that set out first.
-    pub(super) fn next(&self) -> Option<(Micros, usize)> {
-        let first = self.due.iter().enumerate().min_by_key(|(_, due)| **due);
-        first.map(|(place, (due, _))| (*due, place))
+    pub(super) fn next(&mut self) -> Option<(Micros, usize)> {
+        if self.first.is_none() {
+            self.first = (0..self.due.len()).min_by_key(|place| self.due[*place]);
+        }
+        self.first.map(|place| (self.due[place].0, place))
     }
 
     /// Takes one out.
     pub(super) fn swap_remove(&mut self, place: usize) -> Flight {
+        // The last one comes to this place.
+        self.first = self.first.filter(|first| *first != place && *first + 1 != self.all.len());
         self.due.swap_remove(place);
         self.all.swap_remove(place)
     }
@@ -78,6 +88,7 @@ impl Flights {
     /// Changes what they do.
     pub(super) fn each(&mut self, mut change: impl FnMut(&mut Flight)) {
         self.all.iter_mut().for_each(&mut change);
+        self.first = None;
         self.due.clear();
         self.due.extend(self.all.iter().map(|flight| (flight.state.due(), flight.id)));
     }
@@ -90,6 +101,7 @@ impl Flights {
     pub(super) fn clear(&mut self) {
         self.all.clear();
         self.due.clear();
+        self.first = None;
     }
 
     pub(super) fn iter(&self) -> std::slice::Iter<'_, Flight> {

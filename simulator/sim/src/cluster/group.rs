@@ -189,6 +189,9 @@ impl Group {
 
     /// Sessions of the dead that end by now.
     pub(crate) fn lay(&mut self, now: Micros) -> Vec<String> {
+        if self.ghosts.is_empty() {
+            return vec![];
+        }
         let (over, still) = std::mem::take(&mut self.ghosts).into_iter().partition(|ghost: &Ghost| ghost.ends <= now);
         self.ghosts = still;
         over.into_iter().map(|ghost| ghost.id).collect()

@@ -240,6 +240,17 @@ impl Instance {
         }
     }
 
+    /// When something happens next if nobody else brings it about.
+    pub(crate) fn due(&mut self) -> Micros {
+        if !self.life.is_up() {
+            return Micros(i64::MAX);
+        }
+        let flight = self.flights.next().map_or(Micros(i64::MAX), |(due, _)| due);
+        let poll = if self.batch.is_none() { self.next_poll } else { Micros(i64::MAX) };
+        let rest = poll.min(self.housekept + HOUSEKEEPING).max(self.paused.1);
+        flight.min(rest)
+    }
+
     /// Lets everything happen that is due by `until`.
     pub(crate) fn run_until(&mut self, until: Micros, env: &mut Env<'_>) {
         while self.life.is_up() {
@@ -267,7 +278,8 @@ impl Instance {
     }
 
     /// What happens at the end of each step whatever the work.
-    pub(crate) fn end_step(&mut self, step: Micros, env: &mut Env<'_>) {
+    pub(crate) fn end_step(&mut self, now: Micros, step: Micros, env: &mut Env<'_>) {
+        self.now = self.now.max(now);
         self.jvm.retain(env.knobs.instances[self.index].retained);
         self.jvm.survive(env.knobs.instances[self.index].surviving);
         self.stuck = stuck(env.knobs.instances[self.index].stuck, self.plan.threads);

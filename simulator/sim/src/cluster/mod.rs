@@ -66,6 +66,8 @@ pub(crate) struct Cluster {
     /// Share of everyday lines of applications in words that nobody has a pattern for.
     unmatched: f64,
     eager: Vec<bool>,
+    /// When something happens to each instance next, as of this step.
+    due: Vec<Micros>,
     spent: Vec<f64>,
     /// Processor seconds that nodes of the run used in this step, by host.
     hosts_use: Vec<f64>,
@@ -153,6 +155,8 @@ impl Cluster {
 
     /// Begins a step: records arrive from now on.
     pub(crate) fn begin_step(&mut self) {
+        self.due.clear();
+        self.due.extend(self.instances.iter_mut().map(Instance::due));
         for (topic, onward) in self.topics.iter_mut().zip(&mut self.onward) {
             topic.bring(std::mem::take(onward));
         }
@@ -163,13 +167,21 @@ impl Cluster {
 
     /// Lets every instance come to this moment of the step.
     pub(crate) fn run_until(&mut self, at: Micros) {
-        self.each_instance(|instance, env| instance.run_until(at, env));
+        let mut due = std::mem::take(&mut self.due);
+        self.each_instance(|instance, env| {
+            if due[instance.index] <= at {
+                instance.run_until(at, env);
+                due[instance.index] = instance.due();
+            }
+        });
+        self.due = due;
         self.now = self.now.max(at);
     }
 
     /// Ends the step: what is shared follows from what all did.
     pub(crate) fn end_step(&mut self) {
-        self.each_instance(|instance, env| instance.end_step(STEP, env));
+        let now = self.now;
+        self.each_instance(|instance, env| instance.end_step(now, STEP, env));
         for topic in &mut self.topics {
             topic.end_step(&self.knobs.producers);
         }
