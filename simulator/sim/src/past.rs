@@ -86,7 +86,7 @@ impl Scenario {
         steady.duration = (SETTLE.as_millis() + LOOK.as_millis()) as f64 / 1000.0;
         (steady.telemetry.scrape.gap_prob, steady.telemetry.scrape.reset_prob) = (0.0, 0.0);
         for workload in steady.workloads.values_mut() {
-            workload.season = None;
+            (workload.season, workload.batch) = (None, None);
             workload.load = load;
         }
         steady

@@ -274,7 +274,9 @@ impl Simulation {
                         let at_ms = self.at(now).as_millis();
                         self.targets[target].vanish(&mut self.telemetry, at_ms);
                     }
-                    _ if !self.is_there(target) => self.happen(now, Event::Fail(target, now)),
+                    _ if !self.is_there(target) || self.is_unheard(target) => {
+                        self.happen(now, Event::Fail(target, now));
+                    }
                     true => self.happen(now, Event::Fail(target, now)),
                     false => self.happen(now, Event::Answer(target, now, luck.wakes)),
                 }
@@ -307,6 +309,12 @@ impl Simulation {
     /// Whether there is a process behind a target.
     fn is_there(&self, target: usize) -> bool {
         !matches!(self.targets[target].of, Of::Instance(place) if !self.cluster.instances[place].life.is_up())
+    }
+
+    /// Whether nobody can reach a target, whatever it does.
+    fn is_unheard(&self, target: usize) -> bool {
+        let unheard = &self.cluster.knobs.unheard;
+        !unheard.is_empty() && unheard.iter().any(|name| name == exporter::name(&self.cluster, self.targets[target].of))
     }
 
     /// Whether service discovery no longer knows a target.

@@ -12,6 +12,8 @@ pub(crate) struct Knobs {
     pub(crate) groups: Vec<GroupKnobs>,
     pub(crate) caches: Vec<CacheKnobs>,
     pub(crate) endpoints: Vec<EndpointKnobs>,
+    /// Names of those whose exporters nobody can reach.
+    pub(crate) unheard: Vec<String>,
 }
 
 /// How many there are of each kind of node.
@@ -39,6 +41,7 @@ impl Knobs {
             groups: vec![GroupKnobs::default(); of.groups],
             caches: vec![CacheKnobs::default(); of.caches],
             endpoints: vec![EndpointKnobs::default(); of.endpoints],
+            unheard: vec![],
         }
     }
 }
@@ -166,11 +169,13 @@ pub(crate) struct Settings {
     pub(crate) fetch_wait_s: f64,
     /// `max.poll.interval.ms` in seconds; 0 is that of the scenario.
     pub(crate) poll_interval_s: f64,
+    /// Which of its releases runs.
+    pub(crate) release: u32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { poll_records: 1.0, fetch_wait_s: 0.0, poll_interval_s: 0.0 }
+        Self { poll_records: 1.0, fetch_wait_s: 0.0, poll_interval_s: 0.0, release: 0 }
     }
 }
 

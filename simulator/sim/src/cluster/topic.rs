@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::knobs::{ProducerKnobs, TopicKnobs};
 use crate::random::{Stream, Streams};
 use crate::scenario::node::TopicSpec;
-use crate::scenario::spec::{KeyDist, KeysSpec, Phase, WorkloadSpec};
+use crate::scenario::spec::{BatchSpec, KeyDist, KeysSpec, Phase, WorkloadSpec};
 use crate::units::Micros;
 
 /// One topic.
@@ -72,6 +72,7 @@ pub(crate) enum Bad {
 struct Load {
     rate: f64,
     season: Option<(f64, f64, f64)>,
+    batch: Option<Batch>,
     producers: Vec<usize>,
     noise: f64,
     wander: f64,
@@ -128,6 +129,7 @@ impl Topic {
                 };
                 (season.period.log_normal().0, season.amp, phase)
             }),
+            batch: workload.batch.as_ref().map(|batch| Batch::draw(batch, &mut streams.stream(name, "batch"))),
             sent: vec![0.0; producers.len()],
             sent_bytes: vec![0.0; producers.len()],
             size: 1.0,
@@ -243,7 +245,7 @@ impl Topic {
 
     /// Records per second that the season asked for so long before the run began.
     pub(crate) fn rate_before(&self, back: Micros) -> f64 {
-        self.load.as_ref().map_or(0.0, |load| load.rate * load.seasonal(Micros::ZERO - back))
+        self.load.as_ref().map_or(0.0, |load| load.rate * load.planned(Micros::ZERO - back))
     }
 
     /// The share of it that is this producer's.
@@ -288,6 +290,11 @@ impl Load {
         })
     }
 
+    /// The factor of season and batch together, at a moment that may lie before the run.
+    fn planned(&self, at: Micros) -> f64 {
+        self.seasonal(at) * self.batch.filter(|batch| batch.is_on(at)).map_or(1.0, |batch| batch.times)
+    }
+
     /// Records that the step should bring.
     fn expected(&mut self, now: Micros, step: Micros, knobs: &[ProducerKnobs]) -> f64 {
         if now >= self.wander_at {
@@ -295,11 +302,34 @@ impl Load {
             let keep = libm::exp(-1.0 / WANDER);
             self.wander = self.wander * keep + self.noise * libm::sqrt(1.0 - keep * keep) * self.wandering.normal();
         }
-        let season = self.seasonal(now);
+        let planned = self.planned(now);
         let wanted: f64 = self.producers.iter().map(|producer| knobs[*producer].rate).sum();
         let share = wanted / self.producers.len().max(1) as f64;
         self.size = self.mixed(knobs, |knobs| knobs.bytes);
-        self.rate * season * libm::exp(self.wander) * share * step.as_seconds()
+        self.rate * planned * libm::exp(self.wander) * share * step.as_seconds()
+    }
+}
+
+/// A planned batch, in seconds.
+#[derive(Clone, Copy, Debug)]
+struct Batch {
+    every: f64,
+    at: f64,
+    lasting: f64,
+    times: f64,
+}
+
+impl Batch {
+    fn draw(spec: &BatchSpec, stream: &mut Stream) -> Self {
+        let every = spec.every.draw(stream);
+        let at = spec.at.draw(stream);
+        let lasting = spec.lasting.draw(stream);
+        Self { every, at, lasting, times: spec.times.draw(stream) }
+    }
+
+    fn is_on(&self, at: Micros) -> bool {
+        let since = at.as_seconds() - self.at;
+        since - libm::floor(since / self.every) * self.every < self.lasting
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod called;
 mod consumer;
+mod harmless;
 mod kafka;
 mod load;
 mod net;
@@ -49,8 +50,8 @@ pub(crate) trait Effect: Send + Sync {
     fn turn(&self, level: f64, knobs: &mut Knobs);
 }
 
-const AREAS: [&[&dyn Kind]; 6] =
-    [load::KINDS, consumer::KINDS, process::KINDS, called::KINDS, kafka::KINDS, net::KINDS];
+const AREAS: [&[&dyn Kind]; 7] =
+    [harmless::KINDS, load::KINDS, consumer::KINDS, process::KINDS, called::KINDS, kafka::KINDS, net::KINDS];
 
 fn kinds() -> impl Iterator<Item = &'static dyn Kind> {
     AREAS.into_iter().flatten().copied()

@@ -47,6 +47,14 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), String> {
     }
     check_no_circle(scenario)?;
     let mut ids = BTreeSet::new();
+    for (topic, batch) in scenario.workloads.iter().filter_map(|(topic, load)| Some((topic, load.batch.as_ref()?))) {
+        let (every, lasting) = (batch.every.log_normal().0, batch.lasting.log_normal().0);
+        if !(lasting > 0.0 && lasting < every) || batch.times.log_normal().0 < 1.0 {
+            return Err(format!(
+                "workload `{topic}`: `batch` needs `for` above 0 and below `every`, and `times` of 1 or more"
+            ));
+        }
+    }
     for spec in &scenario.faults {
         check_fault(scenario, spec, &ids).map_err(|why| format!("fault `{}`: {why}", spec.id))?;
         if !ids.insert(spec.id.as_str()) {

@@ -15,6 +15,9 @@ pub(crate) struct WorkloadSpec {
     pub(crate) rate: Number,
     #[serde(default)]
     pub(crate) season: Option<SeasonSpec>,
+    /// More of it for a while, planned and as often as that.
+    #[serde(default)]
+    pub(crate) batch: Option<BatchSpec>,
     #[serde(default)]
     pub(crate) keys: KeysSpec,
     /// Names of the producers; they share the load evenly. None where services alone write to the topic.
@@ -39,6 +42,7 @@ impl Default for WorkloadSpec {
         Self {
             rate: none(),
             season: None,
+            batch: None,
             keys: KeysSpec::default(),
             producers: vec![],
             noise: small(),
@@ -57,6 +61,21 @@ pub(crate) struct SeasonSpec {
     /// Share of the period that has passed when the run begins; `"random"` draws it.
     #[serde(default = "random_phase")]
     pub(crate) phase: Phase,
+}
+
+/// A planned batch: it was there at the same hour before the run, too.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BatchSpec {
+    /// How often.
+    pub(crate) every: Number,
+    /// When it begins in this run.
+    pub(crate) at: Number,
+    /// For how long.
+    #[serde(rename = "for")]
+    pub(crate) lasting: Number,
+    /// Multiple of the usual rate.
+    pub(crate) times: Number,
 }
 
 #[derive(Clone, Debug, Deserialize)]

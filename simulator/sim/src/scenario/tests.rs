@@ -97,7 +97,7 @@ fn what_is_written_is_what_is_read() {
     assert_eq!((read.id(), read.family(), read.is_held_out(), read.seed), ("small", "load.burst", true, 12));
     assert_eq!((read.duration().as_millis(), read.warmup().as_millis()), (1_800_000, 300_000));
     assert_eq!(read.history(), Some((2, 300.0)));
-    assert_eq!(read.nodes.len(), parse(BUILTIN[5].1).unwrap().nodes.len(), "all nodes come from the topology");
+    assert_eq!(read.nodes.len(), Scenario::builtin("quiet").unwrap().nodes.len(), "all nodes come from the topology");
     assert_eq!(read.expect().detect_within_s, Some(180.0));
     assert_eq!(read.expect().not_blamed, ["service:fulfilment"]);
     let [burst, slow] = &read.faults[..] else { panic!("{:?}", read.faults) };

@@ -5,6 +5,7 @@ mod called;
 mod consumer;
 mod databases;
 mod dependencies;
+mod harmless;
 mod load;
 mod process;
 mod seen;

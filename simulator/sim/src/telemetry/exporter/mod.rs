@@ -48,6 +48,21 @@ pub(crate) fn targets(cluster: &Cluster, interval: Micros, dialect: Dialect, str
     targets
 }
 
+/// Whom a target speaks for.
+pub(crate) fn name(cluster: &Cluster, of: Of) -> &str {
+    match of {
+        Of::Kafka => LAG_EXPORTER,
+        Of::Instance(place) => &cluster.instances[place].name,
+        Of::Producer(place) => &cluster.producers[place].name,
+        Of::Database(place) => &cluster.databases[place].name,
+        Of::Cache(place) => &cluster.caches[place].name,
+        Of::Host(place) => &cluster.hosts[place].name,
+    }
+}
+
+/// What says how far groups are behind; it is no node.
+pub(crate) const LAG_EXPORTER: &str = "kafka-exporter";
+
 /// Writes one answer.
 pub(crate) fn write(page: &mut Page<'_>, cluster: &mut Cluster, now: Micros) {
     match page.target.of {

@@ -1,0 +1,49 @@
+//! Confounder B3: a new release that is no worse is rolled out. Each instance ends and begins again, one after the other,
+//! and the group rebalances for each of them.
+
+use crate::cluster::Cluster;
+use crate::cluster::knobs::Knobs;
+use crate::fault::{Drawn, Effect, Kind, instances, is_node};
+use crate::scenario::Scenario;
+use crate::scenario::node::NodeOf;
+
+/// Any severity is the same release.
+pub(in crate::fault) struct DeployRolling;
+
+struct Release {
+    instances: Vec<usize>,
+}
+
+impl Kind for DeployRolling {
+    fn slug(&self) -> &'static str {
+        "deploy.rolling"
+    }
+
+    fn happens_to(&self) -> &'static str {
+        "a service"
+    }
+
+    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
+        is_node(scenario, target, |of| matches!(of, NodeOf::Service(_)))
+    }
+
+    fn params(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
+        Box::new(Release { instances: instances(cluster, &drawn.target) })
+    }
+
+    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
+        (format!("service:{target}"), "release", vec![])
+    }
+}
+
+impl Effect for Release {
+    fn turn(&self, _: f64, knobs: &mut Knobs) {
+        for instance in &self.instances {
+            knobs.instances[*instance].settings.release += 1;
+        }
+    }
+}
