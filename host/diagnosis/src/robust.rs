@@ -10,10 +10,13 @@ const MOST_POINTS: usize = 60;
 /// The value below which the share `q` of the values lies.
 pub(crate) fn quantile(values: &[f64], q: f64) -> Option<f64> {
     let mut known: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
-    known.sort_by(f64::total_cmp);
     let last = known.len().checked_sub(1)?;
     let place = q.clamp(0.0, 1.0) * last as f64;
-    let (low, high) = (known[place.floor() as usize], known[place.ceil() as usize]);
+    // Only two of them are asked for, so there is no need to bring all into order.
+    let (_, low, above) = known.select_nth_unstable_by(place.floor() as usize, f64::total_cmp);
+    let low = *low;
+    let next = above.iter().copied().min_by(f64::total_cmp).unwrap_or(low);
+    let high = if place.ceil() > place.floor() { next } else { low };
     Some(low + (high - low) * (place - place.floor()))
 }
 
@@ -90,6 +93,16 @@ mod tests {
             let points: Vec<_> = values.iter().enumerate().map(|(x, y)| (x as f64, *y)).collect();
             let trend = trend(&points).unwrap();
             prop_assert!((-1.0..=1.0).contains(&trend.order) && trend.slope.is_finite());
+        }
+
+        #[test]
+        fn a_quantile_is_that_of_the_values_in_order(values in prop::collection::vec(-10.0..10.0_f64, 1..40), q in 0.0..=1.0_f64) {
+            let values: Vec<f64> = values.iter().map(|value| value.round()).collect();
+            let mut sorted = values.clone();
+            sorted.sort_by(f64::total_cmp);
+            let place = q * (sorted.len() - 1) as f64;
+            let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+            prop_assert_eq!(quantile(&values, q), Some(low + (high - low) * (place - place.floor())));
         }
 
         #[test]
