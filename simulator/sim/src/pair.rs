@@ -55,6 +55,8 @@ impl Pair {
             run.advance_to(at(second));
             spread.note(&run.cluster, &run.cluster);
         });
+        let real = run.faults.iter().filter(|(drawn, _)| !stays(drawn)).count();
+        let before = (real > 1).then(|| run.clone());
         let mut twin = run.parted(stays);
         for second in (first..=last).filter(|second| at(*second) > parts) {
             run.advance_to(at(second));
@@ -67,9 +69,9 @@ impl Pair {
         let real: Vec<_> =
             run.faults.iter().map(|(drawn, _)| drawn).filter(|drawn| drawn.role != Role::Benign).collect();
         let mut without = vec![];
-        if let Some(whole) = impact.as_ref().filter(|_| real.len() > 1) {
+        if let Some((whole, before)) = impact.as_ref().zip(before) {
             for fault in real {
-                let mut rest = begin(scenario).parted(|known| known.id != fault.id);
+                let mut rest = before.clone().parted(|known| known.id != fault.id);
                 rest.advance_to(end);
                 let left = Impact::between(&rest, &twin);
                 let is_like = left.as_ref().is_some_and(|left| left.is_like(whole));
