@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use lagdoctor_bundle::Truth;
-use lagdoctor_model::{Diagnosis, Gap, GapCause, InvalidName, Labels, Millis, SeriesKey, Signals, Timestamp};
+use lagdoctor_model::{Diagnosis, Gap, GapCause, InvalidName, Labels, Millis, NodeId, SeriesKey, Signals, Timestamp};
 use lagdoctor_runtime::{Batch, Bound, ForecastTarget};
 use lagdoctor_service::{Options, Plugins, report, traced};
 use lagdoctor_sim::{Scenario, Simulation};
@@ -57,7 +57,13 @@ pub struct Exam {
     pub contenders: Vec<Contender>,
     /// When they are asked.
     pub cadence: Cadence,
+    /// Whether somebody is graded besides who knows more than anybody may: the same run without its faults. What he gets
+    /// right can be found; his is the last of the runs.
+    pub has_oracle: bool,
 }
+
+/// What the oracle is called, in results.
+pub const ORACLE: &str = "oracle";
 
 /// What is run.
 #[derive(Clone, Debug)]
@@ -115,10 +121,14 @@ impl Exam {
                 continue;
             }
             let truth = truth(&pair.truth())?;
+            let suspects = if self.has_oracle { pair.suspects() } else { vec![] };
             let case = self.case(stage, lane, collectors, question, Arc::new(pair.run), truth).await;
             let mut runs = vec![];
             for contender in &self.contenders {
                 runs.push(self.ask(contender, &case, question, seed).await);
+            }
+            if self.has_oracle {
+                runs.extend(runs.first().map(|run| foreseen(run, &suspects, &case.truth)));
             }
             return Ok(Sat { runs, void });
         }
@@ -287,6 +297,24 @@ impl Case {
             false_alarms,
             fault_free_h: healthy_until.since(self.warm).as_seconds() / 3600.0,
         }
+    }
+}
+
+/// The oracle's answer to the question of this run: what differs from the run without faults, the likeliest root first.
+fn foreseen(run: &Run, suspects: &[String], truth: &Truth) -> Run {
+    let nodes: Vec<NodeId> = suspects.iter().filter_map(|id| NodeId::new(id).ok()).collect();
+    Run {
+        grade: Graded::of_order(&nodes, truth),
+        early: None,
+        said: nodes.first().map(ToString::to_string).unwrap_or_default(),
+        watched: None,
+        spoken: vec![],
+        backlog: vec![],
+        forecast: None,
+        failures: vec![],
+        heard: BTreeMap::new(),
+        took_ms: 0.0,
+        ..run.clone()
     }
 }
 

@@ -92,6 +92,24 @@ impl Graded {
         }
     }
 
+    /// The grade of nodes in an order, without classes: nothing where nothing is the answer.
+    pub(crate) fn of_order(nodes: &[NodeId], truth: &Truth) -> Self {
+        let fits = |node: &NodeId| -> Vec<usize> {
+            let roots = truth.roots.iter().enumerate();
+            roots.filter(|(_, root)| fits_node(root, node)).map(|(place, _)| place).collect()
+        };
+        let places = (0..).map(|place: i32| 1.0 / f64::from(place + 1));
+        let ranked: Vec<Ranked> =
+            nodes.iter().zip(places).map(|(node, confidence)| Ranked { confidence, fits: fits(node) }).collect();
+        Self {
+            verdict_fits: truth.incident != nodes.is_empty(),
+            rank: ranked.iter().position(|one| !one.fits.is_empty()).map(|place| place + 1),
+            accuracy: std::array::from_fn(|place| accuracy_at(&ranked, truth.roots.len(), place + 1)),
+            reciprocal: reciprocal_rank(&ranked),
+            ..Self::default()
+        }
+    }
+
     /// Whether the right node comes first.
     pub fn is_right_first(&self) -> bool {
         self.rank == Some(1)

@@ -19,7 +19,7 @@ mod session;
 mod stage;
 mod watch;
 
-pub use exam::{Asked, Contender, Exam, Question, Sat};
+pub use exam::{Asked, Contender, Exam, ORACLE, Question, Sat};
 pub use forecast::Forecasted;
 pub use gate::{Baseline, BaselineError, Fall, Flip, Judged, Kept, Waiver};
 pub use graded::{First, Graded};

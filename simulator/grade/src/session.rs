@@ -58,7 +58,7 @@ pub async fn sit_all(
             loop {
                 let place = next.fetch_add(1, Ordering::Relaxed);
                 let Some(question) = questions.get(place) else { break answered };
-                answered.push((place, exam.sit(&stage, lane, &collectors, question).await));
+                answered.push((place, Box::pin(exam.sit(&stage, lane, &collectors, question)).await));
                 done();
             }
         });

@@ -144,7 +144,7 @@ async fn graded(lanes: usize) -> Vec<Run> {
     let plugins = plugins::load(&host, &sources(), &components).await.unwrap().plugins;
     let contender = |name: &str, asked| Contender { name: name.to_owned(), plugins: plugins.clone(), asked };
     let contenders = vec![contender("all", Asked::Throughout), contender("late", Asked::AtTheEnd)];
-    let exam = Arc::new(Exam { contenders, cadence: Cadence::default() });
+    let exam = Arc::new(Exam { contenders, cadence: Cadence::default(), has_oracle: true });
     let mut collectors: Vec<Vec<Bound>> = vec![];
     for lane in 0..lanes {
         collectors.push(plugins::collectors(&host, &lane_sources(lane), &components).await.unwrap());
@@ -165,9 +165,12 @@ async fn graded(lanes: usize) -> Vec<Run> {
 async fn one_lane_and_two_give_the_same_runs_in_the_same_order() {
     let (one, two) = (graded(1).await, graded(2).await);
     let names: Vec<&str> = one.iter().map(|run| run.scenario.as_str()).collect();
-    assert_eq!(names, ["replication-delay", "replication-delay", "quiet", "quiet", "gc-pauses", "gc-pauses"]);
+    let thrice = ["replication-delay", "quiet", "gc-pauses"].map(|name| [name; 3]);
+    assert_eq!(names, thrice.concat(), "two contenders and the oracle");
     assert_eq!(one, two);
-    let (incident, late, quiet) = (&one[0], &one[1], &one[2]);
+    let (incident, late, oracle, quiet) = (&one[0], &one[1], &one[2], &one[3]);
+    assert_eq!((oracle.accuracy(1), oracle.grade.rank), (Some(1.0), Some(1)), "{}", oracle.said);
+    assert!(one[5].grade.verdict_fits && one[5].grade.rank.is_none(), "nothing differs where nothing is wrong");
     assert_eq!(incident.grade, late.grade, "the last verdict is the same for who was asked before and who was not");
     assert!(incident.spoken.len() > 3 && late.spoken.len() == 1, "{:?}", incident.spoken);
     assert!(incident.early.is_some() && incident.forecast.is_some());

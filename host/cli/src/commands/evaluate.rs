@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use lagdoctor_grade::{
-    Asked, Cadence, Comparison, Contender, Exam, Question, Scorecard, Stage, lane_sources, report, sit_all, sources,
+    Asked, Cadence, Comparison, Contender, Exam, ORACLE, Question, Scorecard, Stage, lane_sources, report, sit_all,
+    sources,
 };
 use lagdoctor_runtime::{Bound, Host, Network, World};
 use lagdoctor_service::config::PluginSection;
@@ -145,10 +146,12 @@ pub async fn graded(args: &GradedArgs, against: &[PathBuf], rivals: Rivals, outp
             contenders.push(Contender { name: (*name).to_owned(), plugins, asked: Asked::AtTheEnd });
         }
     }
-    let names = contenders.iter().map(|contender| contender.name.clone()).collect();
+    let has_oracle = rivals == Rivals::Besides;
+    let oracle = has_oracle.then(|| ORACLE.to_owned());
+    let names = contenders.iter().map(|contender| contender.name.clone()).chain(oracle).collect();
     let mut scorecard = Scorecard::of(names, flags(args));
     let bar = output.progress(questions.len() as u64, "grading");
-    let (exam, tick) = (Arc::new(Exam { contenders, cadence: Cadence::default() }), bar.clone());
+    let (exam, tick) = (Arc::new(Exam { contenders, cadence: Cadence::default(), has_oracle }), bar.clone());
     let asked = questions.clone();
     let sat = sit_all(exam, stage, lanes(&host, args.threads).await?, questions, move || tick.inc(1)).await;
     bar.finish_and_clear();

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{range, short};
+use crate::exam::ORACLE;
 use crate::measure::MEASURES;
 use crate::scorecard::{Failing, Row, Run, Scorecard, Worth};
 
@@ -134,7 +135,11 @@ fn leaderboard(scorecard: &Scorecard) -> String {
             below.map_or("-".to_owned(), |(below, of)| format!("{below} of {of}")),
         );
     }
-    text + "< 0.35 in: families in which AC@1 is below that.\n"
+    text += "< 0.35 in: families in which AC@1 is below that.\n";
+    if rows.iter().any(|row| row.name == ORACLE) {
+        text += "oracle: sees the same run without its faults, which nobody can, and names nodes alone; what it gets right can be found.\n";
+    }
+    text
 }
 
 /// What each plugin that was given adds to the others, one line each.
