@@ -16,6 +16,7 @@ use crate::units::Micros;
 pub(crate) struct Client {
     pub(crate) answered: Timer,
     pub(crate) refused: Timer,
+    pub(crate) unsigned: Timer,
     /// Nobody answered in time, or nobody was found.
     pub(crate) unanswered: Timer,
     pub(crate) breaker: Option<Breaker>,
@@ -43,6 +44,8 @@ impl Client {
 
 /// Time in which a server refuses, or a kernel says that nobody listens.
 const REFUSAL: Micros = Micros::millis(3);
+/// Seconds by which a caller's clock may be wrong before nobody believes its signatures.
+const BELIEVED_S: f64 = 60.0;
 const BREAKER: &str = "i.g.r.c.i.CircuitBreakerStateMachine";
 const CLIENT: &str = "c.s.fulfilment.PriceClient";
 
@@ -89,15 +92,18 @@ impl Instance {
         let unconnected = self.clients[place].unconnected(self.now, client.keep_alive) * knobs.nameless;
         let nameless = if unconnected > 0.0 { self.luck.part(may, unconnected) } else { 0 };
         let refused = if knobs.errors > 0.0 { self.luck.part(may - nameless, knobs.errors) } else { 0 };
-        let heard = may - nameless - refused;
+        let mut heard = may - nameless - refused;
+        // Whoever is called believes a signature for a minute, before and after.
+        let unsigned = if self.clock(env).abs() > BELIEVED_S { std::mem::take(&mut heard) } else { 0 };
         let mut parts = [
             (nameless, Outcome::Nameless, Micros::of_seconds(knobs.lookup_s) + REFUSAL),
             (refused, Outcome::Refused, REFUSAL),
+            (unsigned, Outcome::Unsigned, REFUSAL),
             (heard, Outcome::Answered, Micros::ZERO),
         ];
         if heard > 0 {
             let took = env.endpoints[client.endpoint].answer_time(self.now, heard, &knobs, &mut self.stream);
-            parts[2] = match took > timeout {
+            parts[3] = match took > timeout {
                 true => (heard, Outcome::TimedOut, timeout),
                 false => (heard, Outcome::Answered, took),
             };
@@ -127,6 +133,7 @@ impl Instance {
         let timer = match outcome {
             Outcome::Answered => &mut client.answered,
             Outcome::Refused => &mut client.refused,
+            Outcome::Unsigned => &mut client.unsigned,
             Outcome::TimedOut | Outcome::Nameless => &mut client.unanswered,
         };
         timer.record(now, count, now - since);
@@ -150,7 +157,10 @@ impl Instance {
         let (name, uri) = (endpoint.name.clone(), endpoint.uri.clone());
         let hasty = env.knobs.instances[self.index].hasty;
         let retries = hasty.map_or(plan.retries, |hasty| hasty.retries);
+        let is_ahead = self.clock(env) > 0.0;
+        let client = &mut self.clients[place];
         let why = move || match outcome {
+            Outcome::Unsigned => says::unsigned(is_ahead).to_owned(),
             Outcome::Nameless => says::no_address(&name, &uri),
             Outcome::Refused => says::REFUSED.to_owned(),
             _ => says::no_answer(&name, &uri),
@@ -171,7 +181,11 @@ impl Instance {
             return;
         }
         client.in_vain += u64::from(count);
-        let exception = if outcome == Outcome::Refused { Exception::Unavailable } else { Exception::NoAnswer };
+        let exception = match outcome {
+            Outcome::Refused => Exception::Unavailable,
+            Outcome::Unsigned => Exception::Unauthorized,
+            _ => Exception::NoAnswer,
+        };
         self.set_back(flight, exception, |_| why(), env);
     }
 

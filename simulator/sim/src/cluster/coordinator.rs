@@ -86,10 +86,15 @@ impl Cluster {
                 self.began_again.push(place);
             }
             Some(Turn::Ends(how)) => {
-                if how != End::Killed {
+                if !matches!(how, End::Killed | End::Crashed) {
                     self.say_goodbye(place, "the consumer is being closed");
                 }
                 self.instances[place].die(now, how);
+                if let Some(code) = how.exit_code() {
+                    let message = says::finished(&self.instances[place].name, code);
+                    let source = Source::Instance(place);
+                    self.lines.push(Line { at: now, source, level: Level::Info, logger: "kubelet", message });
+                }
             }
         }
         let instance = &mut self.instances[place];

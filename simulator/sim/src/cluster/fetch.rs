@@ -69,16 +69,30 @@ impl Instance {
             return;
         }
         self.commit(env);
+        if self.host.is_some_and(|host| env.knobs.hosts[host].filled >= 1.0) {
+            // It keeps what it has seen in files of its own, and cannot write them.
+            self.life.must_exit = true;
+            self.say(env, Level::Error, says::CONTAINER, says::NO_SPACE.to_owned());
+            self.next_poll = self.now + self.plan.fetch_wait;
+            return;
+        }
         let (most, each) = (self.max_poll_records(), self.fetch_records(env.topics[self.topic].size()));
         let topic = &env.topics[self.topic];
         let written = &env.written[self.group];
         let mut room = most;
-        let (mut ranges, mut bad) = (vec![], vec![]);
+        let (mut ranges, mut bad, mut gone) = (vec![], vec![], vec![]);
         // Each poll begins with another partition, so that none is always served first.
         let turn = self.meters.polls as usize % self.positions.len().max(1);
         let order: Vec<u32> = self.positions.keys().copied().collect();
         for partition in order[turn.min(order.len())..].iter().chain(&order[..turn.min(order.len())]) {
             let Some(position) = self.positions.get_mut(partition) else { continue };
+            let oldest = topic.partitions.get(*partition as usize).map_or(0, |known| known.log_start);
+            if position.next < oldest {
+                // What it wanted went with its segment.
+                gone.push((*partition, position.next));
+                self.meters.skipped += oldest - position.next;
+                (position.next, position.done) = (oldest, position.done.max(oldest));
+            }
             let there = topic.log_end(*partition, self.now).saturating_sub(position.next);
             let mut taken = there.min(u64::from(room).min(each));
             let hit = topic.bad_from(*partition, position.next).filter(|(at, _)| at - position.next < taken);
@@ -110,6 +124,12 @@ impl Instance {
                 ranges.push((*partition, position.next));
             }
         }
+        let name = if gone.is_empty() { String::new() } else { topic.name.clone() };
+        for (partition, offset) in gone {
+            let message = says::out_of_range(&self.name, &self.plan.group, &name, partition, offset);
+            self.say(env, Level::Info, says::FETCHER, message);
+        }
+        let topic = &env.topics[self.topic];
         let count = most - room;
         if count == 0 {
             let (wait, _) = self.fetch_wait();

@@ -158,11 +158,19 @@ pub(crate) enum Exception {
     NoAnswer,
     Unavailable,
     NotPermitted,
+    Unauthorized,
 }
 
 impl Exception {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::NoConnection, Self::NoLock, Self::NoLink, Self::NoAnswer, Self::Unavailable, Self::NotPermitted];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::NoConnection,
+        Self::NoLock,
+        Self::NoLink,
+        Self::NoAnswer,
+        Self::Unavailable,
+        Self::NotPermitted,
+        Self::Unauthorized,
+    ];
 
     /// Its class.
     pub(crate) fn name(self) -> &'static str {
@@ -173,6 +181,7 @@ impl Exception {
             Self::NoAnswer => "ResourceAccessException",
             Self::Unavailable => "ServiceUnavailable",
             Self::NotPermitted => "CallNotPermittedException",
+            Self::Unauthorized => "Unauthorized",
         }
     }
 }
@@ -183,6 +192,8 @@ pub(crate) enum Outcome {
     Answered,
     /// With an error of the server.
     Refused,
+    /// With an error of the client: its signature is of another time.
+    Unsigned,
     TimedOut,
     /// Its name could not be resolved.
     Nameless,

@@ -55,6 +55,10 @@ pub(crate) struct Instance {
     pub(super) next_poll: Micros,
     pub(super) last_commit: Micros,
     housekept: Micros,
+    /// How far its clock was ahead then.
+    housekept_by: Micros,
+    /// Number of the release of its code that has always run.
+    release: u64,
     /// Whether the coordinator has put it out, so that it must join again.
     pub(crate) is_out: bool,
     /// Whether it knows that its group rebalances, and has yet to poll to join again.
@@ -136,6 +140,8 @@ pub(crate) struct Meters {
     pub(crate) sent: Vec<f64>,
     pub(crate) consumed: u64,
     pub(crate) consumed_bytes: f64,
+    /// Records that were gone before it fetched them.
+    pub(crate) skipped: u64,
     /// Of these, records of partitions or positions that it has given up since.
     pub(crate) consumed_before: u64,
     /// Records that were at work when their process ended.
@@ -223,6 +229,8 @@ impl Instance {
             next_poll: phase,
             last_commit: commit_phase - plan.commit_interval,
             housekept: Micros::ZERO,
+            housekept_by: Micros::ZERO,
+            release: streams.stream(&plan.service, "release").below(360),
             is_out: false,
             is_called: false,
             wants_in: false,
@@ -280,6 +288,7 @@ impl Instance {
     /// What happens at the end of each step whatever the work.
     pub(crate) fn end_step(&mut self, now: Micros, step: Micros, env: &mut Env<'_>) {
         self.now = self.now.max(now);
+        self.lose_memory(step, env);
         self.jvm.retain(env.knobs.instances[self.index].retained);
         self.jvm.survive(env.knobs.instances[self.index].surviving);
         self.stuck = stuck(env.knobs.instances[self.index].stuck, self.plan.threads);
@@ -289,6 +298,26 @@ impl Instance {
             self.meters.cpu_seconds += 0.02 * step.as_seconds();
             self.allocate(IDLE_ALLOCATION * step.as_seconds(), env);
         }
+    }
+
+    /// Loses what leaks, and ends when nothing is left.
+    fn lose_memory(&mut self, step: Micros, env: &mut Env<'_>) {
+        let leak = env.knobs.instances[self.index].leak;
+        if leak <= 0.0 || !self.life.is_up() || self.life.must_crash || self.is_paused(self.now) {
+            return;
+        }
+        self.jvm.leak(leak * step.as_seconds());
+        if self.jvm.is_exhausted() {
+            self.life.must_crash = true;
+            for message in says::NO_HEAP {
+                self.say(env, Level::Error, says::APPLICATION, message.to_owned());
+            }
+        }
+    }
+
+    /// Seconds by which the clock of its host is ahead.
+    pub(super) fn clock(&self, env: &Env<'_>) -> f64 {
+        self.host.map_or(0.0, |host| env.knobs.hosts[host].clock_s)
     }
 
     /// Its process is no more: what it was doing is lost, and will be done again by somebody else.
@@ -316,6 +345,8 @@ impl Instance {
         (meters.per_poll, meters.join_latency, meters.fetch_latency) = <_>::default();
         (self.is_out, self.last_poll, self.next_poll, self.last_commit, self.housekept) = (true, now, now, now, now);
         self.keep_pools(env);
+        let starts = says::starts(self.release, self.life.settings.version);
+        self.say(env, Level::Info, says::APPLICATION, starts);
         for message in says::begins(&self.plan.service, self.max_poll_records(), self.max_poll_interval()) {
             self.say(env, Level::Info, says::APPLICATION, message);
         }
@@ -364,8 +395,15 @@ impl Instance {
     }
 
     fn keep_house(&mut self, env: &mut Env<'_>) {
-        let delta = self.now - self.housekept;
-        self.housekept = self.now;
+        let clock = Micros::of_seconds(self.clock(env));
+        let delta = self.now - self.housekept + (clock - self.housekept_by);
+        (self.housekept, self.housekept_by) = (self.now, clock);
+        if delta < Micros::ZERO {
+            for place in 0..self.pools.len() {
+                let message = says::clock_went_back(&self.pools[place].name, delta);
+                self.say(env, Level::Warn, "com.zaxxer.hikari.pool.HikariPool", message);
+            }
+        }
         if delta.0 * 2 > HOUSEKEEPING.0 * 3 {
             for place in 0..self.pools.len() {
                 let message = format!(
@@ -385,18 +423,20 @@ impl Instance {
         env.lines.push(Line { at: self.now, source: Source::Instance(self.index), level, logger, message });
     }
 
-    /// The same, but at most once in `gap` for each kind of line.
+    /// The same, but at most once in `gap` for each kind of line. Says whether it wrote it.
     pub(super) fn say_seldom(
         &mut self,
         env: &mut Env<'_>,
         (kind, gap): (&'static str, Micros),
         (level, logger): (Level, &'static str),
         message: impl FnOnce(&mut Stream) -> String,
-    ) {
-        if self.burst.passes(kind, self.now, gap) {
+    ) -> bool {
+        let passes = self.burst.passes(kind, self.now, gap);
+        if passes {
             let message = message(&mut self.ids);
             self.say(env, level, logger, message);
         }
+        passes
     }
 
     /// Threads in each state, for tests: working, in line, holding.

@@ -31,6 +31,8 @@ pub(crate) struct Jvm {
     pub(crate) heap: f64,
     live: f64,
     retained: f64,
+    /// What this process has lost for good, as a share of what is normally free.
+    leaked: f64,
     surviving: f64,
     young: f64,
     /// Dead, but old, so that young collections leave it.
@@ -60,6 +62,8 @@ const COPYING: f64 = 1.2e9;
 const TENURED: f64 = 0.1;
 /// Old garbage that starts a mixed collection, as a share of the heap.
 const AGED_MOST: f64 = 0.06;
+/// Share of the normally free heap without which nothing can be allocated any more.
+const EXHAUSTED: f64 = 0.99;
 const LOOK_BACK: Micros = Micros::seconds(300);
 
 impl Jvm {
@@ -69,6 +73,7 @@ impl Jvm {
             heap,
             live,
             retained: 0.0,
+            leaked: 0.0,
             surviving: 0.0,
             young,
             aged,
@@ -87,13 +92,24 @@ impl Jvm {
     /// There is a new process: an empty heap but for what is always there.
     pub(crate) fn begin_again(&mut self) {
         (self.young, self.aged, self.after_full, self.number) = (0.0, 0.0, 0.0, 0);
+        self.leaked = 0.0;
         self.after_last = self.live;
         self.recent.clear();
     }
 
     /// What is retained beyond the normal, as a share of what is normally free.
     pub(crate) fn retain(&mut self, share: f64) {
-        self.retained = (self.heap - self.live) * share.clamp(0.0, 0.996);
+        self.retained = (self.heap - self.live) * (share + self.leaked).clamp(0.0, 0.996);
+    }
+
+    /// Loses so much more, as a share of what is normally free.
+    pub(crate) fn leak(&mut self, share: f64) {
+        self.leaked += share;
+    }
+
+    /// Whether even a full collection leaves too little to go on with, because of what was lost.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.leaked >= EXHAUSTED
     }
 
     /// Which share of new memory outlives a young collection, besides the little that always does.

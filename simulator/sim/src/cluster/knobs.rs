@@ -70,6 +70,8 @@ pub(crate) struct InstanceKnobs {
     pub(crate) stall_s: f64,
     /// Share of the heap that is normally free and is now retained.
     pub(crate) retained: f64,
+    /// Share of the heap that is normally free and that a process loses with each second that it runs.
+    pub(crate) leak: f64,
     /// Factor of the memory that work allocates.
     pub(crate) allocation: f64,
     /// Share of new memory that outlives one young collection and has to be copied, besides the little that always does.
@@ -96,6 +98,23 @@ pub(crate) struct InstanceKnobs {
     pub(crate) pools: [PoolKnobs; MOST_POOLS],
     /// How it calls over HTTP, in place of what is configured.
     pub(crate) hasty: Option<Hasty>,
+    /// What the next version of its code is like, which runs where its deployment says so.
+    pub(crate) next: NextVersion,
+}
+
+/// How another version of the code differs from the one that has always run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct NextVersion {
+    /// Factor of the processor time of one record.
+    pub(crate) cpu: f64,
+    /// Share of the records on which it fails at first.
+    pub(crate) fails: f64,
+}
+
+impl Default for NextVersion {
+    fn default() -> Self {
+        Self { cpu: 1.0, fails: 0.0 }
+    }
 }
 
 /// Pools of one instance that can be told apart.
@@ -132,6 +151,7 @@ impl Default for InstanceKnobs {
             cpu: 1.0,
             stall_s: 0.0,
             retained: 0.0,
+            leak: 0.0,
             allocation: 1.0,
             surviving: 0.0,
             stuck: 0.0,
@@ -145,6 +165,7 @@ impl Default for InstanceKnobs {
             settings: Settings::default(),
             pools: Default::default(),
             hasty: None,
+            next: NextVersion::default(),
         }
     }
 }
@@ -171,11 +192,13 @@ pub(crate) struct Settings {
     pub(crate) poll_interval_s: f64,
     /// Which of its releases runs.
     pub(crate) release: u32,
+    /// Versions by which its code is newer than what has always run.
+    pub(crate) version: u32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { poll_records: 1.0, fetch_wait_s: 0.0, poll_interval_s: 0.0, release: 0 }
+        Self { poll_records: 1.0, fetch_wait_s: 0.0, poll_interval_s: 0.0, release: 0, version: 0 }
     }
 }
 
@@ -284,6 +307,10 @@ pub(crate) struct HostKnobs {
     pub(crate) wanted: f64,
     /// Share of the processors that the machine below does not give.
     pub(crate) stolen: f64,
+    /// Seconds by which its clock is ahead; negative when it is behind.
+    pub(crate) clock_s: f64,
+    /// Share of what is normally free of its volume that is taken.
+    pub(crate) filled: f64,
 }
 
 /// Statements of one database that are told apart: four that write, and the one that reads.

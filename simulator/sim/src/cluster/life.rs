@@ -16,6 +16,8 @@ pub(crate) struct Life {
     pub(crate) settings: Settings,
     /// Whether it cannot go on, and ends itself.
     pub(crate) must_exit: bool,
+    /// Whether it ends where it stands, without a word to anybody.
+    pub(crate) must_crash: bool,
     /// Since when Kafka has refused it.
     pub(crate) denied: Option<Micros>,
     /// Its place among the instances of its service: a roll-out goes one by one.
@@ -46,6 +48,20 @@ pub(crate) enum End {
     Restarted,
     /// By itself, since it could not go on.
     Failed,
+    /// The same, where it stood: nobody was told.
+    Crashed,
+}
+
+impl End {
+    /// With which code, where a platform that begins it again writes that down.
+    pub(super) fn exit_code(self) -> Option<i32> {
+        match self {
+            Self::Failed => Some(1),
+            // What a JVM gives that is told to exit when its memory is used up.
+            Self::Crashed => Some(3),
+            Self::Killed | Self::Removed | Self::Restarted => None,
+        }
+    }
 }
 
 /// What happens to a process.
@@ -71,6 +87,7 @@ impl Life {
             began: Micros::ZERO,
             settings: Settings::default(),
             must_exit: false,
+            must_crash: false,
             denied: None,
             number,
             rollout: None,
@@ -108,6 +125,9 @@ impl Life {
             Power::Killed => return Some(Turn::Ends(End::Killed)),
             Power::Stopped => return Some(Turn::Ends(End::Removed)),
         }
+        if self.must_crash {
+            return Some(Turn::Ends(End::Crashed));
+        }
         if self.must_exit {
             return Some(Turn::Ends(End::Failed));
         }
@@ -129,14 +149,15 @@ impl Life {
             self.failures = 0;
         }
         let wait = match how {
-            End::Failed => {
+            End::Failed | End::Crashed => {
                 self.failures += 1;
                 (BACK_OFF.0 * f64::from(1 << (self.failures - 1).min(10))).min(BACK_OFF.1)
             }
             _ => 0.0,
         };
         let ready = now + Micros::of_seconds(wait + START * self.stream.factor(0.1));
-        (self.must_exit, self.denied, self.rollout, self.next_kill) = (false, None, None, None);
+        (self.must_exit, self.must_crash) = (false, false);
+        (self.denied, self.rollout, self.next_kill) = (None, None, None);
         self.down = Some(Down { since: now, how, back: (how != End::Removed).then_some(ready) });
     }
 

@@ -166,6 +166,9 @@ impl Endpoint {
     }
 }
 
+/// Size of the volume of a machine, in bytes.
+pub(crate) const VOLUME: f64 = 100.0 * 1024.0 * 1024.0 * 1024.0;
+
 /// A machine.
 #[derive(Clone, Debug)]
 pub(crate) struct Host {
@@ -180,6 +183,13 @@ pub(crate) struct Host {
     pub(crate) stolen: f64,
     /// How much longer anything takes on its processors, because there are too few for all who want one.
     pub(crate) pressed: f64,
+    /// Seconds by which its clock is ahead.
+    pub(crate) clock_s: f64,
+    /// Bytes of its volume that are free.
+    pub(crate) free: f64,
+    /// The same as long as nothing is wrong.
+    usually_free: f64,
+    drift: Stream,
     wander: f64,
     stream: Stream,
 }
@@ -187,6 +197,7 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) fn new(name: &str, spec: &HostSpec, streams: &Streams) -> Self {
         let stream = streams.stream(name, "load");
+        let usually_free = libm::floor(VOLUME * streams.stream(name, "volume").uniform(0.35, 0.7));
         Self {
             name: name.to_owned(),
             cores: spec.cores,
@@ -195,6 +206,10 @@ impl Host {
             idle: 0.0,
             stolen: 0.0,
             pressed: 1.0,
+            clock_s: 0.0,
+            free: usually_free,
+            usually_free,
+            drift: streams.stream(name, "drift"),
             wander: 0.0,
             stream,
         }
@@ -203,6 +218,9 @@ impl Host {
     /// Ends a step in which nodes of the run used `worked` seconds of its processors for work that takes its time, and had
     /// statements that would take `asked` seconds if they got them.
     pub(crate) fn end_step(&mut self, step: Micros, worked: f64, asked: f64, knobs: &HostKnobs) {
+        // What is measured against others is never quite right.
+        self.clock_s = knobs.clock_s + 0.0002 * self.drift.normal();
+        self.free = self.usually_free * (1.0 - knobs.filled.clamp(0.0, 1.0));
         self.wander = 0.999 * self.wander + 0.01 * self.stream.normal();
         let all = self.cores * step.as_seconds();
         let load = self.load * libm::exp(self.wander) * step.as_seconds() + knobs.wanted * all;

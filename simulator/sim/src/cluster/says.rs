@@ -12,6 +12,7 @@ pub(crate) const READER: &str = "c.s.fulfilment.OrderReader";
 pub(crate) const APPLICATION: &str = "c.s.fulfilment.Application";
 pub(crate) const CONTAINER: &str = "o.s.k.l.KafkaMessageListenerContainer";
 pub(crate) const COORDINATOR: &str = "o.a.k.c.c.internals.ConsumerCoordinator";
+pub(crate) const FETCHER: &str = "o.a.k.c.c.internals.FetchCollector";
 pub(crate) const SUBSCRIPTION: &str = "o.a.k.c.c.internals.SubscriptionState";
 
 pub(crate) const POLL_TIMEOUT: &str = "consumer poll timeout has expired. This means the time between subsequent calls to \
@@ -35,6 +36,58 @@ pub(crate) fn begins(service: &str, max_poll_records: u32, max_poll_interval: Mi
             max_poll_interval.as_millis()
         ),
     ]
+}
+
+/// What an application says first, of a version that runs so many releases after the one that has always run.
+pub(crate) fn starts(release: u64, newer: u32) -> String {
+    let (minor, patch) = (release % 40, release / 40 % 9 + u64::from(newer));
+    format!(
+        "Starting Application v2.{minor}.{patch} using Java 21.0.5 with PID 1 (/app/app.jar started by app in /app)"
+    )
+}
+
+/// What the platform of a process writes when it has ended.
+pub(crate) fn finished(pod: &str, code: i32) -> String {
+    format!("\"Generic (PLEG): container finished\" pod=\"shop/{pod}\" exitCode={code}")
+}
+
+pub(crate) const NO_HEAP: [&str; 2] = [
+    "Exception in thread \"orderWorkers-3\" java.lang.OutOfMemoryError: Java heap space",
+    "Terminating due to java.lang.OutOfMemoryError: Java heap space",
+];
+
+pub(crate) const NO_SPACE: &str = "Stopping: org.apache.kafka.streams.errors.ProcessorStateException: Error opening store at \
+     location /var/lib/app/state; nested exception is java.io.IOException: No space left on device";
+
+/// A record that a new version of the code fails on, and does all the same in the end.
+pub(crate) fn new_trouble(ids: &mut Stream) -> String {
+    format!(
+        "Discount of order_id={} could not be applied: java.lang.NullPointerException: Cannot invoke \
+         \"com.shop.fulfilment.Campaign.rate()\" because \"campaign\" is null; going on without it",
+        order(ids)
+    )
+}
+
+/// What a server answers that does not believe when a request was signed.
+pub(crate) fn unsigned(is_ahead: bool) -> &'static str {
+    match is_ahead {
+        true => {
+            "org.springframework.web.client.HttpClientErrorException$Unauthorized: 401 Unauthorized: \
+             \"invalid_token: the token is not valid yet (iat, nbf)\""
+        }
+        false => {
+            "org.springframework.web.client.HttpClientErrorException$Unauthorized: 401 Unauthorized: \
+             \"invalid_token: the token has expired (exp)\""
+        }
+    }
+}
+
+/// What a connection pool says that finds another time than it expected.
+pub(crate) fn clock_went_back(pool: &str, delta: Micros) -> String {
+    format!(
+        "{pool} - Retrograde clock change detected (housekeeper delta={}ms), soft-evicting connections from pool.",
+        delta.as_millis()
+    )
 }
 
 /// What is said by whom when Kafka refuses a client.
@@ -100,6 +153,14 @@ pub(crate) fn commit_lost(client: &str, group: &str, topic: &str, partition: u32
          metadata=''}}}} failed"
     );
     [(Level::Error, of_client(client, group, &failed)), (Level::Warn, of_client(client, group, &all))]
+}
+
+/// A consumer that wants what is no longer there.
+pub(crate) fn out_of_range(client: &str, group: &str, topic: &str, partition: u32, offset: u64) -> String {
+    let message = format!(
+        "Fetch position FetchPosition{{offset={offset}}} is out of range for partition {topic}-{partition}, resetting offset"
+    );
+    of_client(client, group, &message)
 }
 
 /// A consumer that finds nothing committed.

@@ -43,6 +43,16 @@ impl Instance {
         }
     }
 
+    /// Fails on a share of the records at first, as a new version may.
+    fn stumble(&mut self, count: u32, share: f64, env: &mut Env<'_>) {
+        let failed = if share > 0.0 { self.luck.part(count, share) } else { 0 };
+        if failed > 0
+            && !self.say_seldom(env, ("new", Micros::millis(400)), (Level::Error, says::HANDLER), says::new_trouble)
+        {
+            self.meters.lines[Level::Error as usize] += 1;
+        }
+    }
+
     /// Gives free threads the records that wait for one.
     pub(super) fn start_work(&mut self, env: &mut Env<'_>) {
         while let Some(batch) = &mut self.batch {
@@ -107,10 +117,14 @@ impl Instance {
                 let size = env.topics[self.topic].size() - 1.0;
                 self.allocate(count * self.plan.per_record * share * knobs.allocation * (1.0 + SIZE_HEAP * size), env);
                 self.chatter(count * share * knobs.chatter, env);
+                if self.life.settings.version > 0 && flight.step == 0 {
+                    self.stumble(flight.count, knobs.next.fails, env);
+                }
                 let lines = share * knobs.chatter * LINE;
-                let slower = knobs.cpu * (1.0 + SIZE_CPU * size);
+                let cpu = knobs.cpu * if self.life.settings.version > 0 { knobs.next.cpu } else { 1.0 };
+                let slower = cpu * (1.0 + SIZE_CPU * size);
                 let work = self.plan.cpu * share * slower * self.stream.factor(0.15) + lines;
-                self.meters.code_s += work * count * knobs.cpu / slower;
+                self.meters.code_s += work * count * cpu / slower;
                 self.meters.coded += count * share;
                 self.on_cpu += flight.count;
                 self.meters.cpu_seconds += work * count;

@@ -246,6 +246,11 @@ fn groups(scenario: &Scenario) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
+/// Every group.
+pub(crate) fn group_names(scenario: &Scenario) -> impl Iterator<Item = &str> {
+    groups(scenario).map(|(_, group)| group)
+}
+
 fn is_group(scenario: &Scenario, target: &str) -> bool {
     groups(scenario).any(|(_, group)| group == target)
 }

@@ -178,6 +178,16 @@ impl Scenario {
         Self::of_table(table, None).map_err(wrong)
     }
 
+    /// A text with all that it uses, as one table.
+    pub(crate) fn table(text: &str, resolve_use: &dyn Fn(&str) -> Option<String>) -> Result<Table, ScenarioError> {
+        merge::read("the scenario", text, resolve_use, &[])
+    }
+
+    /// Reads such a table.
+    pub(crate) fn of(table: Table) -> Result<Self, String> {
+        Self::of_table(table, None)
+    }
+
     /// Reads a table with all that it uses. What is generated is drawn from these streams, or from the seed of the scenario.
     fn of_table(table: Table, streams: Option<&Streams>) -> Result<Self, String> {
         let mut generated = None;

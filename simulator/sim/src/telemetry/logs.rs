@@ -40,6 +40,8 @@ pub(crate) struct Shipper {
 struct Way {
     stream: Stream,
     skew: Micros,
+    /// Index of its host.
+    place: Option<usize>,
     service: Arc<str>,
     instance: Arc<str>,
     host: Arc<str>,
@@ -61,7 +63,8 @@ impl Shipper {
         if is_lost {
             return;
         }
-        let at_ms = start_ms + (line.at + way.skew).as_millis();
+        let clock = way.place.map_or(0.0, |host| cluster.knobs.hosts[host].clock_s);
+        let at_ms = start_ms + (line.at + way.skew + Micros::of_seconds(clock)).as_millis();
         telemetry.index(Record {
             at_ms,
             seen_ms: start_ms + (line.at + Micros::of_seconds(late)).as_millis(),
@@ -105,9 +108,10 @@ impl Way {
                 ("kafka".to_owned(), format!("kafka-{}", broker.number), broker.host, "kafka")
             }
         };
+        let place = host;
         let host = host.map_or_else(|| instance.clone(), |host| cluster.hosts[host].name.clone());
         let skew = Micros::of_seconds(streams.stream(&host, "clock").uniform(-skew, skew));
         let stream = streams.stream(&instance, "log shipping");
-        Self { stream, skew, service: service.into(), instance: instance.into(), host: host.into(), dataset }
+        Self { stream, skew, place, service: service.into(), instance: instance.into(), host: host.into(), dataset }
     }
 }

@@ -5,6 +5,7 @@ mod counterfactual;
 mod determinism;
 mod memory;
 mod physics;
+mod properties;
 mod topologies;
 
 use lagdoctor_model::Millis;
@@ -25,6 +26,8 @@ fn scenario_of(kind: &str, minutes: u32, more: &str) -> Scenario {
     // Half of what there is is needed, so that some missing is felt.
     let scarce = match kind {
         "pool.too-small" => "[[node]]\nid = \"orders-db\"\ncommit = \"50ms\"\n",
+        // Whoever runs elsewhere takes over, and cannot do it all.
+        "host.disk-full" => "[workload.orders]\nrate = 850\n",
         "cache.thrash" => "[[node]]\nid = \"orders-db-replica\"\ncores = 4.0\n",
         _ => "",
     };
@@ -74,6 +77,9 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("host.cpu", "worker-1", "how = \"neighbour\""),
     ("host.cpu", "worker-1", "how = \"steal\""),
     ("logs.flood", "fulfilment-1", ""),
+    ("deploy.bad-version", "fulfilment", ""),
+    ("host.clock", "worker-1", ""),
+    ("host.disk-full", "worker-1", ""),
     ("db.slow-statement", "orders-db", "statement = 1"),
     ("db.replication-lag", "orders-db-replica", "face = \"stopped\""),
     ("db.replication-lag", "orders-db-replica", "face = \"slow\""),

@@ -18,7 +18,10 @@ fn at_every_moment(scenario: &Scenario, seed: u64, mut look: impl FnMut(&Simulat
 
 /// Faults after which records are read that were read before, because somebody else has the partition now or because they
 /// are sought back.
-const READ_AGAIN: [&str; 14] = [
+const READ_AGAIN: [&str; 17] = [
+    "deploy.bad-version",
+    "host.clock",
+    "host.disk-full",
     "data.poison",
     "data.duplicate-key",
     "data.schema-break",

@@ -6,6 +6,7 @@ mod consumer;
 mod databases;
 mod dependencies;
 mod harmless;
+mod hosts;
 mod load;
 mod process;
 mod seen;

@@ -4,6 +4,7 @@ use super::super::Cluster;
 use super::super::database::Health;
 use super::super::instance::Instance;
 use super::super::line::Level;
+use super::super::outside::VOLUME;
 use super::super::topic::Bad;
 use super::{Value, Vital, Who};
 
@@ -112,6 +113,9 @@ fn service(cluster: &Cluster, group: usize, backlog: f64, told: &mut Vec<Vital>)
     let twice: u64 = own().map(|instance| instance.meters.listener_twice.count).sum();
     of.is_by("refuses again", (twice as f64, cluster.now.as_seconds()), (0.5, 0.1));
     let done: u64 = own().map(|instance| instance.meters.done()).sum();
+    of.has("processes", own().filter(|instance| instance.life.is_up()).count() as f64, 0.5);
+    let newest = own().map(|instance| instance.life.settings.version).max();
+    of.is("newest version", f64::from(newest.unwrap_or(0)), 0.5);
     let hasty = own().find_map(|instance| cluster.knobs.instances[instance.index].hasty);
     of.is("how it calls again", hasty.map_or(0.0, |hasty| f64::from(1 + hasty.retries)), 0.5);
     of.has("backlog", backlog, (2.0 * rate).max(20.0));
@@ -134,7 +138,14 @@ pub(super) fn instances(cluster: &Cluster, told: &mut Vec<Vital>) {
         of.is("threads that wait for nothing", f64::from(instance.stalled()) / threads, 0.2);
         of.is_by("lines", (meters.lines[Level::Debug as usize] as f64, seconds), (0.5, 20.0));
         let settings = life.settings;
-        of.is("settings", settings.poll_records + 7.0 * settings.fetch_wait_s + 13.0 * settings.poll_interval_s, 0.001);
+        of.is(
+            "settings",
+            f64::from(101 * settings.version)
+                + settings.poll_records
+                + 7.0 * settings.fetch_wait_s
+                + 13.0 * settings.poll_interval_s,
+            0.001,
+        );
         of.is("is refused", word(life.denied.is_some()), 0.5);
         of.does("records", (meters.done() as f64, seconds), (0.3, 3.0));
         let group = &cluster.groups[instance.group];
@@ -211,6 +222,8 @@ pub(super) fn hosts(cluster: &Cluster, told: &mut Vec<Vital>) {
     for (place, host) in cluster.hosts.iter().enumerate() {
         let mut of = Of { told, who: Who::Host(place) };
         of.is("crowded", host.pressed, 0.1);
+        of.is("clock", host.clock_s, 1.0);
+        of.is("free of its volume", host.free / VOLUME, 0.02);
         of.is_by("stolen", (host.stolen, seconds * host.cores), (0.5, 0.05));
     }
 }

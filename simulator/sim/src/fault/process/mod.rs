@@ -1,9 +1,12 @@
 //! What processes and hosts have: heap, threads, processors, disks, clocks, versions.
 
+mod bad_version;
 mod gc_full;
 mod gc_young;
 mod heap_leak;
+mod host_clock;
 mod host_cpu;
+mod host_disk_full;
 mod logs_flood;
 mod threads;
 
@@ -17,4 +20,7 @@ pub(super) const KINDS: &[&dyn Kind] = &[
     &threads::ThreadsExhausted,
     &host_cpu::HostCpu,
     &logs_flood::LogsFlood,
+    &bad_version::DeployBadVersion,
+    &host_clock::HostClock,
+    &host_disk_full::HostDiskFull,
 ];

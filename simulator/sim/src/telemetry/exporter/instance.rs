@@ -74,6 +74,7 @@ fn write_clients(page: &mut Page<'_>, instance: &mut Instance, endpoints: &[(Str
         let timers = [
             (&mut client.answered, ["none", "SUCCESS", "200"]),
             (&mut client.refused, ["none", "SERVER_ERROR", "503"]),
+            (&mut client.unsigned, ["none", "CLIENT_ERROR", "401"]),
             (&mut client.unanswered, ["ResourceAccessException", "UNKNOWN", "CLIENT_ERROR"]),
         ];
         for (timer, [exception, outcome, status]) in timers {

@@ -2,6 +2,7 @@
 
 use super::super::scrape::Page;
 use crate::cluster::Cluster;
+use crate::cluster::outside::VOLUME;
 
 pub(super) fn write_redis(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
     let cache = &cluster.caches[place];
@@ -50,6 +51,11 @@ pub(super) fn write_host(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
         page.counter("node_disk_io_time_seconds_total", &labels, libm::round(database.disk_busy * 1000.0) / 1000.0);
         page.counter("node_disk_writes_completed_total", &labels, libm::floor(database.disk_writes));
     }
+    let root = [("device", "/dev/nvme0n1p1"), ("fstype", "ext4"), ("mountpoint", "/")];
+    page.gauge("node_filesystem_avail_bytes", &root, libm::floor(host.free));
+    page.gauge("node_filesystem_size_bytes", &root, VOLUME);
+    page.gauge("node_timex_offset_seconds", &[], libm::round(host.clock_s * 1e6) / 1e6);
+    page.gauge("node_timex_sync_status", &[], if host.clock_s.abs() < 1.0 { 1.0 } else { 0.0 });
     page.gauge("node_memory_MemTotal_bytes", &[], 34_359_738_368.0);
     page.gauge("node_boot_time_seconds", &[], page.began(8_214_906.0));
 }
