@@ -102,7 +102,14 @@ pub(crate) fn roots(run: &Simulation, is_idle: impl Fn(&fault::Drawn) -> bool) -
         Roots::Auto(_) => {
             let faults = run.faults.iter().map(|(drawn, _)| drawn);
             let causes = faults.filter(|drawn| drawn.role == Role::Cause && !is_idle(drawn));
-            causes.flat_map(|drawn| all_roots(scenario, drawn)).collect()
+            // What breaks again where it broke before is still one thing.
+            let mut roots: Vec<Root> = vec![];
+            for root in causes.flat_map(|drawn| all_roots(scenario, drawn)) {
+                if !roots.contains(&root) {
+                    roots.push(root);
+                }
+            }
+            roots
         }
     }
 }

@@ -147,3 +147,11 @@ fn a_fault_that_follows_another_comes_when_it_would_have_come_without_that() {
     assert_eq!(pair.twin.faults.len(), 1);
     assert_eq!(pair.twin.faults[0].0.at, Micros::seconds(180));
 }
+
+#[test]
+fn what_breaks_again_where_it_broke_before_is_one_root() {
+    let pair = Simulation::pair(&Scenario::builtin("came-and-went").unwrap(), 1);
+    assert_eq!(pair.run.faults.len(), 2);
+    let roots: Vec<String> = pair.truth().roots.into_iter().map(|root| root.node).collect();
+    assert_eq!(roots, ["endpoint:pricing"]);
+}
