@@ -28,8 +28,7 @@ impl Band {
     /// Of a line through the newest readings, around which they lie with this spread. `values` are all readings up to the
     /// newest; a stretch has as many of them as the line was drawn through.
     pub(crate) fn of(values: &[f64], length: usize, spread: f64, count: f64) -> Self {
-        let stretches: Vec<(Line, f64)> =
-            values.rchunks_exact(length).take(STRETCHES).map_while(|stretch| line(stretch)).collect();
+        let stretches: Vec<(Line, f64)> = values.rchunks_exact(length).take(STRETCHES).map_while(line).collect();
         let n = length as f64;
         let turns: Vec<f64> = stretches.windows(2).map(|two| (two[0].0.slope - two[1].0.slope).powi(2)).collect();
         let around: Vec<f64> = stretches.iter().map(|(_, variance)| *variance).collect();
