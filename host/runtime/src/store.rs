@@ -222,12 +222,13 @@ struct LogBook {
 impl LogBook {
     /// The line as it may be written, if at all.
     fn admit(&mut self, message: &str) -> Option<String> {
-        let has_room = |_: &usize| self.bytes_left > 0 && self.rate.as_ref().is_none_or(|rate| rate.admits());
-        let Some(lines_left) = self.lines_left.checked_sub(1).filter(has_room) else {
+        let has_room = self.lines_left > 0 && self.bytes_left > 0;
+        // Asked last, because the question takes a line out.
+        if !has_room || self.rate.as_ref().is_some_and(|rate| !rate.admits()) {
             self.dropped += 1;
             return None;
-        };
-        self.lines_left = lines_left;
+        }
+        self.lines_left -= 1;
         let line = clean(message, self.bytes_left);
         // What was cut or stripped counts as well: it had to be carried over.
         self.bytes_left = self.bytes_left.saturating_sub(message.len());
