@@ -1,5 +1,6 @@
 //! What a run and its twin tell together: which nodes became other, in which order, and what each of several faults did.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -41,8 +42,13 @@ fn of_every_scenario(look: impl Fn(&str, u64, &Pair) + Sync) {
 fn every_scenario_is_fit_to_grade_on_and_whoever_sees_both_runs_finds_its_root() {
     let asked = AtomicUsize::new(0);
     let wrong = Mutex::new(vec![]);
+    let onsets: Mutex<BTreeMap<String, BTreeSet<i64>>> = Mutex::default();
     of_every_scenario(|name, seed, pair| {
         let truth = pair.truth();
+        if let Some(onset) = truth.onset_ms {
+            let after = onset - pair.run.start().as_millis();
+            onsets.lock().unwrap().entry(name.to_owned()).or_default().insert(after);
+        }
         assert_eq!(unfit(pair, &truth), Vec::<String>::new(), "{name} {seed}");
         if !truth.incident {
             return;
@@ -67,6 +73,9 @@ fn every_scenario_is_fit_to_grade_on_and_whoever_sees_both_runs_finds_its_root()
         let early = pair.diverged().iter().find(|one| one.after_s * 1000.0 < (onset - start) as f64);
         assert_eq!(early, None, "{name} {seed}: before the fault");
     });
+    let onsets = onsets.into_inner().unwrap();
+    let fixed: Vec<&String> = onsets.iter().filter(|(_, after)| after.len() < 2).map(|(name, _)| name).collect();
+    assert!(fixed.is_empty(), "the fault begins at the same moment in each run: {fixed:?}");
     let (asked, wrong) = (asked.into_inner(), wrong.into_inner().unwrap());
     let share = 1.0 - wrong.len() as f64 / asked as f64;
     assert!(share >= 0.98, "{share} of {asked}\n{}", wrong.join("\n"));
