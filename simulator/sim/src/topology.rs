@@ -98,7 +98,7 @@ fn draw_service(drawn: &mut Drawing, scenario: &Scenario, cluster: &Cluster, nod
     drawn.edge(&group, "worked-by", &id);
     drawn.edge(&group, "consumes", &format!("topic:{}", service.kafka.topic));
     for output in &service.produces {
-        drawn.edge(&format!("topic:{}", output.topic), "fed-by", &id);
+        drawn.edge(&format!("topic:{}", output.topic), "fed-by", &group);
     }
     for call in &service.calls {
         let called = scenario.nodes.iter().find(|node| node.id == call.to).map(|node| &node.of);

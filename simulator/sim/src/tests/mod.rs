@@ -6,6 +6,7 @@ mod determinism;
 mod memory;
 mod physics;
 mod properties;
+mod seen;
 mod topologies;
 
 use lagdoctor_model::Millis;

@@ -117,7 +117,7 @@ fn a_burst_is_handed_on_from_topic_to_topic() {
     let topology = run.topology().edges().any(|edge| {
         edge.kind.as_str() == "fed-by"
             && edge.dependent.as_str() == "topic:payments"
-            && edge.dependency.as_str() == "service:cashier"
+            && edge.dependency.as_str() == "group:cashier"
     });
     assert!(topology, "the topology says who writes a topic");
 }
@@ -153,7 +153,7 @@ fn drawn_names_differ_from_run_to_run_and_never_show_those_of_the_file() {
 
 #[test]
 fn a_fault_hits_the_same_node_whatever_it_is_called() {
-    let fault = "[[fault]]\nid = \"x\"\nkind = \"consumer.slow-code\"\ntarget = \"dispatch-1\"\nat = \"2m\"\nseverity = 1\n\
+    let fault = "[[fault]]\nid = \"x\"\nkind = \"consumer.slow-code\"\ntarget = \"dispatch-1\"\nat = \"2m\"\nseverity = 1\nparams = { how = \"wait\" }\n\
                  [[fault]]\nid = \"y\"\nkind = \"load.hot-key\"\ntarget = \"orders/3\"\nat = \"2m\"\nseverity = 1\n\
                  [truth]\nincident = true\ndecoys = [\"database:parcels-db\", \"group:dispatch\", \"pool:dispatch-1/parcels-db\"]\n\
                  [impact]\nsli = \"time_lag:dispatch\"\nmin = \"20s\"\nfor = \"1m\"\n";
