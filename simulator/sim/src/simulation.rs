@@ -286,6 +286,9 @@ impl Simulation {
                     return self.happen(now, Event::Fail(target, asked));
                 }
                 let patience = asked + Micros::of_seconds(self.scenario.telemetry.scrape.timeout);
+                if self.is_gone(target) {
+                    return self.happen(now, Event::Fail(target, asked));
+                }
                 let stands_until = self.stands_until(target, now);
                 if stands_until > now {
                     return match stands_until + wakes < patience {
@@ -328,7 +331,18 @@ impl Simulation {
             Of::Instance(place) if self.cluster.instances[place].is_paused(now) => {
                 self.cluster.instances[place].paused.1
             }
+            crate::telemetry::scrape::Of::Broker(place) if self.cluster.kafka.brokers[place].is_paused(now) => {
+                self.cluster.kafka.brokers[place].paused.1
+            }
             _ => now,
+        }
+    }
+
+    /// Whether there is no process behind a target.
+    fn is_gone(&self, target: usize) -> bool {
+        match self.targets[target].of {
+            crate::telemetry::scrape::Of::Broker(place) => !self.cluster.kafka.brokers[place].is_up,
+            _ => false,
         }
     }
 

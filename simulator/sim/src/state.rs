@@ -88,7 +88,7 @@ pub(crate) fn take(cluster: &mut Cluster, start: Timestamp) -> KafkaState {
             id: PartitionId::new(&topic.name, number),
             log_start: Offset(partition.log_start),
             log_end: Offset(topic.log_end(number, now)),
-            leader: cluster.brokers.get(partition.leader).map(|broker| broker.number),
+            leader: cluster.kafka.brokers.get(partition.leader).map(|broker| broker.number),
         }));
     }
     let Cluster { groups, instances, topics, .. } = cluster;

@@ -18,6 +18,7 @@ pub(crate) fn whole(scenario: &Scenario, cluster: &Cluster) -> Topology {
             NodeOf::Producer => drawn.node(&id("producer"), node),
             NodeOf::Topic(_) => {
                 drawn.node(&id("topic"), node);
+                draw_partitions(&mut drawn, cluster, &node.id);
                 for producer in scenario.workloads.get(&node.id).into_iter().flat_map(|load| &load.producers) {
                     drawn.edge(&id("topic"), "fed-by", &format!("producer:{producer}"));
                 }
@@ -42,6 +43,9 @@ pub(crate) fn whole(scenario: &Scenario, cluster: &Cluster) -> Topology {
         };
         node.host.iter().for_each(|host| drawn.edge(&id(kind), "runs-on", &format!("host:{host}")));
     }
+    for (who, way) in &cluster.crossings {
+        drawn.edge(who, "crosses", &format!("link:{way}"));
+    }
     drawn.0
 }
 
@@ -63,6 +67,22 @@ pub(crate) fn add_partition(topology: &mut Topology, id: &str) {
     drawn.edge(id, "part-of", &topic);
     readers.iter().for_each(|group| drawn.edge(group, "consumes", id));
     *topology = drawn.0;
+}
+
+/// Partitions of a topic and who leads each of them. Where there are very many, nobody keeps them in a file.
+fn draw_partitions(drawn: &mut Drawing, cluster: &Cluster, name: &str) {
+    const MOST: usize = 128;
+    let Some(topic) = cluster.topics.iter().find(|topic| topic.name == name) else { return };
+    for (number, partition) in topic.partitions.iter().enumerate().take(MOST) {
+        let id = format!("partition:{name}/{number}");
+        drawn.edge(&id, "part-of", &format!("topic:{name}"));
+        if let Some(broker) = cluster.kafka.brokers.get(partition.first_replica) {
+            drawn.edge(&id, "led-by", &format!("broker:{}", broker.number));
+        }
+        for group in cluster.groups.iter().filter(|group| cluster.topics[group.topic].name == name) {
+            drawn.edge(&format!("group:{}", group.name), "consumes", &id);
+        }
+    }
 }
 
 struct Drawing(Topology);

@@ -37,6 +37,8 @@ impl Trace {
             return;
         }
         for (topic, ends) in cluster.topics.iter().zip(&mut self.ends) {
+            let noted = ends.first().map_or(0, Vec::len);
+            ends.resize_with(topic.partitions.len(), || vec![0; noted]);
             for (number, ends) in ends.iter_mut().enumerate() {
                 ends.push(topic.log_end(number as u32, cluster.now));
             }

@@ -8,6 +8,8 @@ use super::database::Database;
 use super::group::Group;
 use super::instance::Instance;
 use super::jvm::Jvm;
+use super::kafka::Kafka;
+use super::kafka::broker::Broker;
 use super::knobs::Knobs;
 use super::life::Life;
 use super::line::Source;
@@ -15,7 +17,7 @@ use super::outside::{Cache, Endpoint, Host};
 use super::plan::{ClientPlan, Output, Plan, Step, Visit};
 use super::pool::Pool;
 use super::topic::Topic;
-use super::{Broker, Cluster, Everyday, Producer, STEP};
+use super::{Cluster, Everyday, Producer, STEP};
 use crate::random::{Stream, Streams};
 use crate::scenario::Scenario;
 use crate::scenario::node::{CallSpec, NodeOf, NodeSpec, OutputSpec, ServiceSpec};
@@ -133,6 +135,11 @@ impl Cluster {
             }
         }
         let onward = topics.len();
+        let new_broker = |(node, ()): &(&NodeSpec, ())| {
+            Broker::new(node.id.parse().unwrap_or(0), host(&node.host), topics.len(), streams)
+        };
+        let brokers = brokers.iter().map(new_broker).collect();
+        let kafka = Kafka::new(brokers, groups.len(), instances.len(), &topics, streams);
         let mut cluster = Self {
             topics,
             knobs: Knobs::default(),
@@ -146,13 +153,12 @@ impl Cluster {
                     record_size: 0.0,
                 })
                 .collect(),
-            brokers: brokers
-                .iter()
-                .map(|(node, ())| Broker { number: node.id.parse().unwrap_or(0), host: host(&node.host) })
-                .collect(),
             written: groups.iter().map(|group| vec![0; group.committed.len()]).collect(),
             eager: groups.iter().map(Group::is_eager).collect(),
             due: vec![],
+            kafka,
+            crossings: vec![],
+            ways: vec![],
             groups,
             spent: vec![0.0; instances.len()],
             instances,
@@ -169,6 +175,10 @@ impl Cluster {
             hosts_use: vec![0.0; hosts.len()],
             now: Micros::ZERO,
         };
+        cluster.crossings = crossings(scenario, &cluster);
+        cluster.ways = cluster.crossings.iter().map(|(_, way)| way.clone()).collect();
+        cluster.ways.sort();
+        cluster.ways.dedup();
         cluster.neutral_knobs();
         cluster.everyday = everyday(scenario, &cluster, streams);
         for group in 0..cluster.groups.len() {
@@ -200,10 +210,40 @@ fn rates_onward(topics: &mut [Topic], places: &Places, services: &[(&NodeSpec, &
 }
 
 /// Who writes everyday lines, and how many: as many a second as the scenario says, as long as the load is as usual.
+/// The ways that traffic takes, each with the id of who crosses it: from services and their instances to what they call
+/// and to Kafka, from producers to Kafka, and between brokers.
+fn crossings(scenario: &Scenario, cluster: &Cluster) -> Vec<(String, String)> {
+    let numbers: Vec<u32> = cluster.kafka.brokers.iter().map(|broker| broker.number).collect();
+    if numbers.is_empty() {
+        return vec![];
+    }
+    let mut all = vec![];
+    let mut cross = |kind: &str, who: &str, to: &str| all.push((format!("{kind}:{who}"), format!("{who}>{to}")));
+    for node in &scenario.nodes {
+        match &node.of {
+            NodeOf::Producer => cross("producer", &node.id, "kafka"),
+            NodeOf::Service(service) => {
+                cross("service", &node.id, "kafka");
+                service.calls.iter().for_each(|call| cross("service", &node.id, &call.to));
+            }
+            _ => {}
+        }
+    }
+    cluster.instances.iter().for_each(|instance| cross("instance", &instance.name, "kafka"));
+    for (place, one) in numbers.iter().enumerate() {
+        for other in &numbers[place + 1..] {
+            let way = format!("{one}>{other}");
+            all.extend([one, other].map(|end| (format!("broker:{end}"), way.clone())));
+        }
+    }
+    all
+}
+
 /// Servers write far fewer than applications.
 fn everyday(scenario: &Scenario, cluster: &Cluster, streams: &Streams) -> Vec<Everyday> {
     const OF_AN_APPLICATION: f64 = 4.0;
-    let Cluster { instances, producers, databases, brokers, groups, topics, .. } = cluster;
+    let Cluster { instances, producers, databases, kafka, groups, topics, .. } = cluster;
+    let brokers = &kafka.brokers;
     let applications = instances.len() + producers.len();
     let weight = OF_AN_APPLICATION * applications as f64 + (databases.len() + brokers.len()) as f64;
     let share = scenario.telemetry.logs.background_per_s / weight.max(1.0);
@@ -326,5 +366,6 @@ fn plan(
         retry_backoff: micros(&kafka.retry_backoff),
         assignor: kafka.assignor,
         outputs: vec![],
+        isolation: kafka.isolation,
     }
 }

@@ -5,6 +5,7 @@ use super::Env;
 use super::breaker::{Breaker, State as BreakerState};
 use super::flight::{Away, Exception, Flight, Outcome, State};
 use super::instance::Instance;
+use super::kafka::link::Place;
 use super::line::Level;
 use super::plan::ClientPlan;
 use super::says;
@@ -49,7 +50,21 @@ const BELIEVED_S: f64 = 60.0;
 const BREAKER: &str = "i.g.r.c.i.CircuitBreakerStateMachine";
 const CLIENT: &str = "c.s.fulfilment.PriceClient";
 
+/// Bytes of a statement or call with its answer.
+const REQUEST: f64 = 2000.0;
+
 impl Instance {
+    /// What a request and its answer take longer than they should on the way to another node.
+    pub(super) fn over(&mut self, env: &Env<'_>, to: Place) -> Micros {
+        if env.knobs.kafka.links.is_empty() {
+            return Micros::ZERO;
+        }
+        let Some(way) = env.knobs.kafka.way(Place::Instance(self.index), to) else { return Micros::ZERO };
+        let toll = way.toll(REQUEST, &mut self.net);
+        *self.meters.resent.entry(to).or_default() += toll.resent;
+        toll.time
+    }
+
     /// Looks up a key of each record in a cache; who gets no answer asks a database.
     pub(super) fn look_up(
         &mut self,
@@ -58,7 +73,7 @@ impl Instance {
         miss: Option<usize>,
         env: &mut Env<'_>,
     ) {
-        let due = self.now + env.caches[cache].latency(&mut self.stream);
+        let due = self.now + env.caches[cache].latency(&mut self.stream) + self.over(env, Place::Cache(cache));
         let misses = env.caches[cache].look_up(flight.count, hit, &mut self.stream);
         if !env.caches[cache].is_up {
             let name = env.caches[cache].name.clone();
@@ -93,16 +108,17 @@ impl Instance {
         let nameless = if unconnected > 0.0 { self.luck.part(may, unconnected) } else { 0 };
         let refused = if knobs.errors > 0.0 { self.luck.part(may - nameless, knobs.errors) } else { 0 };
         let mut heard = may - nameless - refused;
+        let over = if heard + refused > 0 { self.over(env, Place::Endpoint(client.endpoint)) } else { Micros::ZERO };
         // Whoever is called believes a signature for a minute, before and after.
         let unsigned = if self.clock(env).abs() > BELIEVED_S { std::mem::take(&mut heard) } else { 0 };
         let mut parts = [
             (nameless, Outcome::Nameless, Micros::of_seconds(knobs.lookup_s) + REFUSAL),
-            (refused, Outcome::Refused, REFUSAL),
-            (unsigned, Outcome::Unsigned, REFUSAL),
+            (refused, Outcome::Refused, REFUSAL + over),
+            (unsigned, Outcome::Unsigned, REFUSAL + over),
             (heard, Outcome::Answered, Micros::ZERO),
         ];
         if heard > 0 {
-            let took = env.endpoints[client.endpoint].answer_time(self.now, heard, &knobs, &mut self.stream);
+            let took = over + env.endpoints[client.endpoint].answer_time(heard, &knobs, &mut self.stream);
             parts[3] = match took > timeout {
                 true => (heard, Outcome::TimedOut, timeout),
                 false => (heard, Outcome::Answered, took),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::group::{Ghost, Group, Settled};
 use super::instance::{Asked, Instance};
+use super::kafka::broker::Broker;
 use super::life::{End, Turn};
 use super::line::{Level, Line, Source};
 use super::{Cluster, Env, STEP, says};
@@ -53,6 +54,9 @@ impl Cluster {
             self.hear(place);
         }
         for group in 0..self.groups.len() {
+            if !self.kafka.is_at_rest && self.kafka.listens(group, self.now).is_none() {
+                continue;
+            }
             self.operate(group);
             let slow = Micros::of_seconds(self.knobs.groups[group].assignment_s);
             for ghost in self.groups[group].lay(self.now) {
@@ -135,12 +139,14 @@ impl Cluster {
     /// What a coordinator hears of an instance, and does not hear.
     fn hear(&mut self, place: usize) {
         let now = self.now;
+        let group = self.instances[place].group;
+        let unheard = self.kafka.unheard_for(place, group, now, &self.knobs.kafka);
+        let is_reached = self.kafka.reaches_group(place, group, now, &self.knobs.kafka);
         let instance = &self.instances[place];
-        let group = instance.group;
         let is_paused = instance.is_paused(now);
         let session = instance.plan.session_timeout;
         let since = instance.life.silent_since().or_else(|| is_paused.then_some(instance.paused.0));
-        let is_silent = since.is_some_and(|since| now - since > session);
+        let is_silent = since.is_some_and(|since| now - since > session) || unheard > session;
         let has_place = self.groups[group].members.contains(&place) && !instance.is_out;
         let interval = instance.max_poll_interval();
         let too_long = instance.batch.as_ref().is_some_and(|batch| now - batch.polled > interval);
@@ -161,7 +167,7 @@ impl Cluster {
         }
         let instance = &mut self.instances[place];
         instance.was_evicted = self.knobs.instances[place].evicted;
-        if !instance.life.is_up() || instance.life.denied.is_some() || is_paused {
+        if !instance.life.is_up() || instance.life.denied.is_some() || is_paused || !is_reached {
             return;
         }
         let phase = Micros(HEARTBEAT.0 * i64::from(place as u32 % 29) / 29);
@@ -233,7 +239,7 @@ impl Cluster {
     }
 
     /// Asks the members of a group to join again, unless they are asked already.
-    fn rebalance(&mut self, group: usize, reason: &str) {
+    pub(super) fn rebalance(&mut self, group: usize, reason: &str) {
         let known = &mut self.groups[group];
         if known.begin(self.now) {
             let message = format!(
@@ -264,7 +270,7 @@ impl Cluster {
     fn wait_no_longer(&mut self, group: usize) {
         let members: Vec<usize> = self.groups[group].members.iter().copied().collect();
         for place in members.iter().copied() {
-            let broker = self.brokers.get(group % self.brokers.len().max(1)).map_or(0, |broker| broker.number);
+            let broker = self.broker_of(group).map_or(0, |broker| broker.number);
             let node = i64::from(i32::MAX) - i64::from(broker);
             self.client_says(place, Level::Info, &format!("Disconnecting from node {node} due to request timeout."));
         }
@@ -315,23 +321,29 @@ impl Cluster {
         });
     }
 
+    /// The broker that keeps a group.
+    fn broker_of(&self, group: usize) -> Option<&Broker> {
+        let place = self.kafka.coordinators.get(group)?.broker?;
+        self.kafka.brokers.get(place)
+    }
+
     /// A coordinator, as its clients name it.
     fn coordinator_of(&self, group: usize) -> String {
-        let broker = self.brokers.get(group % self.brokers.len().max(1));
+        let broker = self.broker_of(group);
         let number = broker.map_or(0, |broker| broker.number);
         let host = broker.and_then(|broker| broker.host).map_or("kafka", |host| self.hosts[host].name.as_str());
         format!("{host}:9092 (id: {} rack: null)", i64::from(i32::MAX) - i64::from(number))
     }
 
-    fn coordinator_says(&mut self, group: usize, message: String) {
-        if !self.brokers.is_empty() {
-            let source = Source::Broker(group % self.brokers.len());
+    pub(super) fn coordinator_says(&mut self, group: usize, message: String) {
+        if let Some(broker) = self.kafka.coordinators.get(group).and_then(|known| known.broker) {
+            let source = Source::Broker(broker);
             let logger = "kafka.coordinator.group.GroupCoordinator";
             self.lines.push(Line { at: self.now, source, level: Level::Info, logger, message });
         }
     }
 
-    fn client_says(&mut self, place: usize, level: Level, message: &str) {
+    pub(super) fn client_says(&mut self, place: usize, level: Level, message: &str) {
         let instance = &mut self.instances[place];
         instance.meters.lines[level as usize] += 1;
         let message = says::of_client(&instance.name, &instance.plan.group, message);

@@ -76,6 +76,8 @@ pub(crate) struct Statement {
     pub(crate) text: String,
     pub(crate) count: u64,
     pub(crate) sum: Micros,
+    /// What was asked for with it, as a number of usual statements; no server knows it.
+    pub(crate) asked: f64,
 }
 
 /// How far a replica has come.
@@ -104,7 +106,7 @@ impl Database {
         // Far enough from the end of a log file of 1 GiB that a run of an hour does not reach it.
         let log_end = libm::floor(setup.uniform(0.04, 0.3) * LOG_FILE);
         let texts = spec.statements.iter().chain(&spec.read);
-        let statement = |text: &String| Statement { text: text.clone(), count: 0, sum: Micros::ZERO };
+        let statement = |text: &String| Statement { text: text.clone(), count: 0, sum: Micros::ZERO, asked: 0.0 };
         let mut statements: Vec<_> = texts.take(MOST_STATEMENTS).map(statement).collect();
         if spec.read.is_none() {
             statements.push(statement(&"SELECT * FROM `t` WHERE `id` = ?".into()));
@@ -169,8 +171,9 @@ impl Database {
     }
 
     /// A statement has been executed, `count` times. Says whether it was slow.
-    pub(crate) fn done(&mut self, statement: usize, count: u32, exec: Micros) -> bool {
+    pub(crate) fn done(&mut self, statement: usize, (count, work): (u32, f64), exec: Micros) -> bool {
         let known = &mut self.statements[statement];
+        known.asked += work * f64::from(count);
         known.count += u64::from(count);
         known.sum += Micros(exec.0 * i64::from(count));
         self.questions += f64::from(count);

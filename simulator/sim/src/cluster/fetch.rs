@@ -41,7 +41,7 @@ impl Instance {
 
     /// Most records of one partition in one fetch. Its size is set in bytes, so that larger records are fewer; one
     /// comes in any case.
-    fn fetch_records(&self, size: f64) -> u64 {
+    pub(super) fn fetch_records(&self, size: f64) -> u64 {
         ((f64::from(self.plan.fetch_records) / size.max(1e-6)) as u64).max(1)
     }
 
@@ -68,7 +68,10 @@ impl Instance {
             self.next_poll = self.now + self.plan.fetch_wait;
             return;
         }
-        self.commit(env);
+        if let Some(until) = self.commit(env) {
+            self.next_poll = until;
+            return;
+        }
         if self.host.is_some_and(|host| env.knobs.hosts[host].filled >= 1.0) {
             // It keeps what it has seen in files of its own, and cannot write them.
             self.life.must_exit = true;
@@ -76,6 +79,8 @@ impl Instance {
             self.next_poll = self.now + self.plan.fetch_wait;
             return;
         }
+        self.fetch(env);
+        let reader = self.reader(env);
         let (most, each) = (self.max_poll_records(), self.fetch_records(env.topics[self.topic].size()));
         let topic = &env.topics[self.topic];
         let written = &env.written[self.group];
@@ -93,7 +98,7 @@ impl Instance {
                 self.meters.skipped += oldest - position.next;
                 (position.next, position.done) = (oldest, position.done.max(oldest));
             }
-            let there = topic.log_end(*partition, self.now).saturating_sub(position.next);
+            let there = self.fetcher.end(&reader, *partition, self.now, env).saturating_sub(position.next);
             let mut taken = there.min(u64::from(room).min(each));
             let hit = topic.bad_from(*partition, position.next).filter(|(at, _)| at - position.next < taken);
             match hit {
@@ -121,6 +126,7 @@ impl Instance {
             if taken > 0 {
                 position.next += taken;
                 room -= taken as u32;
+                env.kafka.sent(topic.leader(*partition), self.topic, taken);
                 ranges.push((*partition, position.next));
             }
         }
@@ -130,11 +136,14 @@ impl Instance {
             self.say(env, Level::Info, says::FETCHER, message);
         }
         let topic = &env.topics[self.topic];
+        self.fetcher.drained = self.now;
         let count = most - room;
         if count == 0 {
             let (wait, _) = self.fetch_wait();
             self.next_poll = self.now + wait;
-            self.meters.fetch_latency.record(self.now, 1, wait);
+            if self.fetcher.is_clear() {
+                self.meters.fetch_latency.record(self.now, 1, wait);
+            }
             return;
         }
         self.meters.consumed += u64::from(count);
@@ -174,41 +183,51 @@ impl Instance {
             let written = &mut env.written[self.group][partition as usize];
             *written = (*written).max(end);
         }
-        self.commit(env);
+        let blocked = self.commit(env);
         for (partition, at, kind) in &batch.bad {
             let topic = &env.topics[self.topic].name;
             let (failed, again) = says::failed(&mut self.ids, topic, (*partition, *at), *kind);
             self.say(env, Level::Error, says::CONTAINER, failed);
             self.say(env, Level::Info, says::CONTAINER, again);
         }
-        let topic = &env.topics[self.topic];
+        let reader = self.reader(env);
         let there: u64 = self
             .positions
             .iter()
-            .map(|(partition, position)| topic.log_end(*partition, self.now).saturating_sub(position.next))
+            .map(|(number, position)| self.fetcher.end(&reader, *number, self.now, env).saturating_sub(position.next))
             .sum();
         let (wait, always) = self.fetch_wait();
         let has_plenty = there >= u64::from(self.plan.threads) && !always;
         // The client asks for more as soon as it has handed out what it had.
-        self.meters.fetch_latency.record(self.now, 1, if has_plenty { ANSWER } else { wait });
+        if self.fetcher.is_clear() {
+            self.meters.fetch_latency.record(self.now, 1, if has_plenty { ANSWER } else { wait });
+        }
         self.next_poll = match () {
             () if !batch.bad.is_empty() => self.now + self.plan.retry_backoff,
             () if has_plenty => self.now,
             () => (batch.polled + wait).max(self.now),
         } + POLL;
+        self.next_poll = self.next_poll.max(blocked.unwrap_or(self.next_poll));
     }
 
-    fn commit(&mut self, env: &mut Env<'_>) {
-        if self.now - self.last_commit >= self.plan.commit_interval {
+    /// Commits what is done, if it is time to. Until when the poll loop must wait for it, if it must.
+    fn commit(&mut self, env: &mut Env<'_>) -> Option<Micros> {
+        if self.now - self.last_commit < self.plan.commit_interval {
+            return None;
+        }
+        let blocked = if env.kafka.is_at_rest { None } else { self.wait_for_commit(env) };
+        if blocked.is_none() {
             self.commit_now(env);
         }
+        blocked
     }
 
     fn commit_now(&mut self, env: &mut Env<'_>) {
         if self.positions.values().all(|position| position.done <= position.committed) {
             return;
         }
-        let took = Micros::of_seconds(0.003 * self.stream.factor(0.3));
+        let usual = Micros::of_seconds(0.003 * self.stream.factor(0.3));
+        let took = self.waited.take().unwrap_or(usual);
         for (partition, position) in &mut self.positions {
             if position.done > position.committed {
                 position.committed = position.done;

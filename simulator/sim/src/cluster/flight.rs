@@ -127,10 +127,10 @@ pub(crate) enum State {
 }
 
 /// What happens on a connection that is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Phase {
-    /// A server executes statements.
-    Execute,
+    /// A server executes statements; it waits for what the network brings of so many of them, on average.
+    Execute(f64),
     /// It waits for a lock, since then.
     Lock(Micros),
     /// It makes the transaction durable, which takes the server so long.

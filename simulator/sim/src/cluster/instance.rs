@@ -9,6 +9,8 @@ use super::Env;
 use super::calls::Client;
 use super::flight::{Exception, Flights, State};
 use super::jvm::{Jvm, PauseKind};
+use super::kafka::fetch::Fetcher;
+use super::kafka::link::Place;
 use super::life::{End, Life};
 use super::line::{BurstFilter, Level, Line, Source};
 use super::plan::Plan;
@@ -38,6 +40,7 @@ pub(crate) struct Instance {
     pub(crate) life: Life,
     pub(crate) meters: Meters,
     pub(crate) clients: Vec<Client>,
+    pub(crate) fetcher: Fetcher,
     pub(super) flights: Flights,
     pub(super) next_id: u64,
     /// Threads that work.
@@ -59,6 +62,10 @@ pub(crate) struct Instance {
     housekept_by: Micros,
     /// Number of the release of its code that has always run.
     release: u64,
+    /// When it asked for the commit that it waits for, and when that is through.
+    pub(super) committing: Option<(Micros, Micros)>,
+    /// What the commit took that is through now, if it took long.
+    pub(super) waited: Option<Micros>,
     /// Whether the coordinator has put it out, so that it must join again.
     pub(crate) is_out: bool,
     /// Whether it knows that its group rebalances, and has yet to poll to join again.
@@ -72,6 +79,8 @@ pub(crate) struct Instance {
     /// When it heard of its coordinator last.
     pub(crate) last_heartbeat: Micros,
     pub(super) stream: Stream,
+    /// Chance on ways on which something is wrong.
+    pub(super) net: Stream,
     pub(super) ids: Stream,
     /// Which of several things happens to a record, where faults leave it to chance.
     pub(super) luck: Stream,
@@ -163,6 +172,8 @@ pub(crate) struct Meters {
     pub(crate) retried: u64,
     pub(crate) retried_in_vain: u64,
     pub(crate) at_once: u64,
+    /// Packets that were sent again, by whom they were for.
+    pub(crate) resent: BTreeMap<Place, f64>,
 }
 
 impl Meters {
@@ -231,6 +242,10 @@ impl Instance {
             housekept: Micros::ZERO,
             housekept_by: Micros::ZERO,
             release: streams.stream(&plan.service, "release").below(360),
+            fetcher: Fetcher::new(streams.stream(&name, "fetches")),
+            net: streams.stream(&name, "network"),
+            committing: None,
+            waited: None,
             is_out: false,
             is_called: false,
             wants_in: false,
@@ -289,6 +304,7 @@ impl Instance {
     pub(crate) fn end_step(&mut self, now: Micros, step: Micros, env: &mut Env<'_>) {
         self.now = self.now.max(now);
         self.lose_memory(step, env);
+        self.fetch(env);
         self.jvm.retain(env.knobs.instances[self.index].retained);
         self.jvm.survive(env.knobs.instances[self.index].surviving);
         self.stuck = stuck(env.knobs.instances[self.index].stuck, self.plan.threads);

@@ -1,9 +1,12 @@
 //! The causes that faults may act on, and nothing else: symptoms must come of themselves. Every knob has a neutral value,
 //! and all are put back to it before faults that are active act again.
 
+use super::kafka::knobs::KafkaKnobs;
+
 /// All knobs, by the index of the node that they belong to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Knobs {
+    pub(crate) kafka: KafkaKnobs,
     pub(crate) producers: Vec<ProducerKnobs>,
     pub(crate) instances: Vec<InstanceKnobs>,
     pub(crate) databases: Vec<DatabaseKnobs>,
@@ -27,12 +30,14 @@ pub(crate) struct Numbers {
     pub(crate) groups: usize,
     pub(crate) caches: usize,
     pub(crate) endpoints: usize,
+    pub(crate) brokers: usize,
 }
 
 impl Knobs {
     /// Every knob where it is when nothing is wrong.
     pub(crate) fn neutral(of: Numbers) -> Self {
         Self {
+            kafka: KafkaKnobs::neutral(of.brokers, of.groups, of.topics),
             producers: vec![ProducerKnobs::default(); of.producers],
             instances: vec![InstanceKnobs::default(); of.instances],
             databases: vec![DatabaseKnobs::default(); of.databases],

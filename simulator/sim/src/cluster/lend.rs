@@ -6,6 +6,7 @@ use super::Env;
 use super::database::Health;
 use super::flight::{Exception, Flight, Phase, State};
 use super::instance::Instance;
+use super::kafka::link::Place;
 use super::knobs::MOST_STATEMENTS;
 use super::line::Level;
 use super::plan::{Step, Visit};
@@ -39,11 +40,7 @@ impl Instance {
     fn hold(&mut self, mut flight: Flight, pool: usize, visit: Visit, waited: Micros, env: &mut Env<'_>) {
         self.pools[pool].lend(self.now, flight.count, waited);
         let place = self.pools[pool].database;
-        // What a cache did not have may be more work to load than a row.
-        let work = match self.plan.steps.get(flight.step) {
-            Some(Step::Cache { miss_work, .. }) => *miss_work,
-            _ => 1.0,
-        };
+        let work = self.work_of(flight.step);
         let (database, knobs) = (&env.databases[place], &env.knobs.databases[place]);
         let mut execs = [Micros::ZERO; MOST_STATEMENTS];
         let mut whole = Micros::ZERO;
@@ -55,6 +52,8 @@ impl Instance {
             execs[statement] += exec;
             whole += exec + Micros::of_seconds(ROUND_TRIP);
         }
+        let over = (0..statements).fold(Micros::ZERO, |over, _| over + self.over(env, Place::Database(place)));
+        whole += over;
         let (since, lock_timeout) = (self.now, database.lock_timeout);
         let is_locked = visit == Visit::Write && knobs.locked > 0.0;
         let locked = if is_locked { self.luck.part(flight.count, knobs.locked) } else { 0 };
@@ -68,8 +67,19 @@ impl Instance {
             flight.count -= locked;
         }
         if flight.count > 0 {
-            flight.state = State::Hold { due: since + whole, since, pool, visit, execs, phase: Phase::Execute };
+            let away = f64::from(flight.count) * over.as_seconds() / whole.as_seconds();
+            self.pools[pool].away += away;
+            flight.state = State::Hold { due: since + whole, since, pool, visit, execs, phase: Phase::Execute(away) };
             self.flights.push(flight);
+        }
+    }
+
+    /// How many times the work of a usual statement one of this step is: what a cache did not have may be more to load than
+    /// a row.
+    fn work_of(&self, step: usize) -> f64 {
+        match self.plan.steps.get(step) {
+            Some(Step::Cache { miss_work, .. }) => *miss_work,
+            _ => 1.0,
         }
     }
 
@@ -89,8 +99,9 @@ impl Instance {
         let place = self.pools[pool].database;
         let (now, count) = (self.now, flight.count);
         match phase {
-            Phase::Execute => {
-                self.account(count, pool, &execs, env);
+            Phase::Execute(away) => {
+                self.pools[pool].arrive(now, away);
+                self.account(flight, pool, &execs, env);
                 let knobs = &env.knobs.databases[place];
                 let commit = match visit {
                     Visit::Write if flight.fails != Some(Bad::Twice) => {
@@ -159,10 +170,11 @@ impl Instance {
     }
 
     /// The server counts a statement when it is done.
-    fn account(&mut self, count: u32, pool: usize, execs: &[Micros; MOST_STATEMENTS], env: &mut Env<'_>) {
+    fn account(&mut self, flight: Flight, pool: usize, execs: &[Micros; MOST_STATEMENTS], env: &mut Env<'_>) {
+        let work = self.work_of(flight.step);
         let place = self.pools[pool].database;
         for (statement, exec) in execs.iter().enumerate().filter(|(_, exec)| **exec > Micros::ZERO) {
-            if env.databases[place].done(statement, count, *exec) {
+            if env.databases[place].done(statement, (flight.count, work), *exec) {
                 env.slow_statement(place, Some(statement), *exec, self.now);
             }
         }
@@ -256,7 +268,7 @@ impl Instance {
             let Phase::Lock(began) = *phase else { return };
             if *held == pool {
                 let work: i64 = execs.iter().map(|exec| exec.0).sum();
-                (*due, *phase) = (*now + Micros(work), Phase::Execute);
+                (*due, *phase) = (*now + Micros(work), Phase::Execute(0.0));
                 pools[pool].wake(*now, flight.count);
                 env.databases[pools[pool].database].end_lock_wait(flight.count, *now - began);
             }
@@ -278,8 +290,9 @@ impl Instance {
         lost.sort_by_key(|flight| flight.id);
         for mut flight in lost {
             let State::Hold { since, visit, execs, phase, .. } = flight.state else { continue };
-            if phase != Phase::Execute {
-                self.pools[pool].wake(self.now, flight.count);
+            match phase {
+                Phase::Execute(away) => self.pools[pool].arrive(self.now, away),
+                _ => self.pools[pool].wake(self.now, flight.count),
             }
             self.pools[pool].mourn(self.now, flight.count);
             if health == Health::Silent {

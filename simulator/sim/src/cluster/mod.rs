@@ -12,6 +12,7 @@ pub(crate) mod flight;
 pub(crate) mod group;
 pub(crate) mod instance;
 pub(crate) mod jvm;
+pub(crate) mod kafka;
 pub(crate) mod knobs;
 mod lend;
 pub(crate) mod life;
@@ -28,6 +29,8 @@ mod work;
 use database::Database;
 use group::Group;
 use instance::{Asked, Instance};
+use kafka::Kafka;
+use kafka::link::Place;
 use knobs::{Knobs, Numbers};
 use line::{Level, Line, Source};
 use outside::{Cache, Endpoint, Host};
@@ -44,7 +47,11 @@ pub(crate) const STEP: Micros = Micros::millis(100);
 pub(crate) struct Cluster {
     pub(crate) topics: Vec<Topic>,
     pub(crate) producers: Vec<Producer>,
-    pub(crate) brokers: Vec<Broker>,
+    pub(crate) kafka: Kafka,
+    /// Ids of nodes, each with a way that its traffic takes.
+    pub(crate) crossings: Vec<(String, String)>,
+    /// All ways, each once.
+    pub(crate) ways: Vec<String>,
     pub(crate) groups: Vec<Group>,
     pub(crate) instances: Vec<Instance>,
     pub(crate) databases: Vec<Database>,
@@ -101,16 +108,10 @@ struct Everyday {
     seen: f64,
 }
 
-/// A broker.
-#[derive(Clone, Debug)]
-pub(crate) struct Broker {
-    pub(crate) number: u32,
-    pub(crate) host: Option<usize>,
-}
-
 /// What an instance can reach while it runs.
 pub(crate) struct Env<'a> {
     topics: &'a [Topic],
+    kafka: &'a mut Kafka,
     databases: &'a mut [Database],
     caches: &'a mut [Cache],
     endpoints: &'a mut [Endpoint],
@@ -150,6 +151,7 @@ impl Cluster {
             groups: self.groups.len(),
             caches: self.caches.len(),
             endpoints: self.endpoints.len(),
+            brokers: self.kafka.brokers.len(),
         }
     }
 
@@ -159,6 +161,11 @@ impl Cluster {
         self.due.extend(self.instances.iter_mut().map(Instance::due));
         for (topic, onward) in self.topics.iter_mut().zip(&mut self.onward) {
             topic.bring(std::mem::take(onward));
+        }
+        let Self { kafka, topics, knobs, lines, now, .. } = self;
+        kafka.begin_step((*now, STEP), &knobs.kafka, topics, lines);
+        if !self.kafka.is_at_rest {
+            self.grow_topics();
         }
         for (topic, own) in self.topics.iter_mut().zip(&self.knobs.topics) {
             topic.begin_step(self.now, &self.knobs.producers, own);
@@ -196,6 +203,9 @@ impl Cluster {
         for (cache, knobs) in self.caches.iter_mut().zip(&self.knobs.caches) {
             cache.end_step(self.now, STEP, knobs);
         }
+        for (endpoint, knobs) in self.endpoints.iter_mut().zip(&self.knobs.endpoints) {
+            endpoint.end_step(STEP, knobs);
+        }
         let ends: Vec<f64> = self.databases.iter().map(|database| database.log_end).collect();
         for (place, database) in self.databases.iter_mut().enumerate() {
             if let Some(replica) = &mut database.replica {
@@ -227,10 +237,22 @@ impl Cluster {
 
     fn each_instance(&mut self, mut act: impl FnMut(&mut Instance, &mut Env<'_>)) {
         let Self {
-            instances, topics, databases, caches, endpoints, knobs, lines, groups, written, eager, onward, ..
+            instances,
+            topics,
+            kafka,
+            databases,
+            caches,
+            endpoints,
+            knobs,
+            lines,
+            groups,
+            written,
+            eager,
+            onward,
+            ..
         } = self;
         let asked = vec![];
-        let mut env = Env { topics, databases, caches, endpoints, knobs, lines, asked, written, eager, onward };
+        let mut env = Env { topics, kafka, databases, caches, endpoints, knobs, lines, asked, written, eager, onward };
         for instance in instances {
             act(instance, &mut env);
             if !env.asked.is_empty() {
@@ -326,6 +348,28 @@ impl Cluster {
         let usual: f64 = self.topics.iter().map(Topic::usual_rate).sum();
         let then: f64 = self.topics.iter().map(|topic| topic.rate_before(back)).sum();
         if usual > 0.0 { then / usual } else { 1.0 }
+    }
+
+    /// Packets that a host has sent again, and all that it has sent.
+    pub(crate) fn packets(&self, host: usize) -> (f64, f64) {
+        let here = Some(host);
+        let at = |place: &Place| match *place {
+            Place::Producer(place) => self.producers[place].host,
+            Place::Instance(place) => self.instances[place].host,
+            Place::Broker(place) => self.kafka.brokers[place].host,
+            Place::Database(place) => self.host_of_database(place),
+            Place::Cache(_) | Place::Endpoint(_) => None,
+        };
+        let sent = 140.0 * self.now.as_seconds() + 9000.0 * self.hosts[host].busy;
+        let mut resent = 2e-5 * sent;
+        for instance in &self.instances {
+            for (to, packets) in &instance.meters.resent {
+                // Requests are lost as often as answers are.
+                let ends = [instance.host == here, at(to) == here];
+                resent += 0.5 * packets * ends.iter().filter(|is_here| **is_here).count() as f64;
+            }
+        }
+        (resent, sent)
     }
 
     /// Index of the host that a database runs on.

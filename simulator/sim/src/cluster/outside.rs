@@ -16,6 +16,10 @@ pub(crate) struct Cache {
     warm: f64,
     room: f64,
     lost: f64,
+    /// Keys that were loaded in this step, and those of them that are asked for again and again, as `WHOLE`ths, so that
+    /// their sum is the same in any order.
+    loaded: u64,
+    loaded_hits: u64,
     pub(crate) is_up: bool,
     /// When the process that answers now began, if that was within the run.
     pub(crate) born: Option<Micros>,
@@ -29,6 +33,9 @@ const CACHE_BYTES: (f64, f64) = (1.9e9, 4_294_967_296.0);
 /// Keys that a cache drops in a second when it is told to take less.
 const MOST_EVICTIONS: f64 = 20_000.0;
 
+/// Parts of a key.
+const WHOLE: f64 = 1e6;
+
 impl Cache {
     pub(crate) fn new(name: &str, spec: &CacheSpec) -> Self {
         Self {
@@ -38,6 +45,8 @@ impl Cache {
             warm: 1.0,
             room: 1.0,
             lost: 0.0,
+            loaded: 0,
+            loaded_hits: 0,
             is_up: true,
             born: None,
             hits: 0,
@@ -61,14 +70,22 @@ impl Cache {
         misses
     }
 
-    /// Takes keys that were missed and have been loaded.
+    /// Takes keys that were missed and have been loaded; they are there from the next step on, so that nobody finds what
+    /// somebody else has just loaded and another one, who asked at the same time, did not.
     pub(crate) fn fill(&mut self, count: u32, hit: f64) {
-        if !self.is_up || (self.warm >= 1.0 && self.room >= 1.0) {
+        self.loaded += u64::from(count);
+        self.loaded_hits += (f64::from(count) * hit * WHOLE) as u64;
+    }
+
+    fn take_loaded(&mut self) {
+        let loaded = std::mem::take(&mut self.loaded) as f64;
+        let hits = std::mem::take(&mut self.loaded_hits) as f64 / WHOLE;
+        if loaded <= 0.0 || !self.is_up || (self.warm >= 1.0 && self.room >= 1.0) {
             return;
         }
         // The others of them are asked for so seldom that they would be missed in any case.
+        let hit = hits / loaded;
         let cold = hit * (1.0 - self.warm) / (1.0 - hit * self.warm).max(1e-9);
-        let loaded = f64::from(count);
         self.warm += loaded * cold / self.keys;
         if self.room < 1.0 && self.warm >= self.room {
             // There is no room: each that comes puts another one out.
@@ -80,6 +97,7 @@ impl Cache {
 
     /// Ends a step.
     pub(crate) fn end_step(&mut self, now: Micros, step: Micros, knobs: &CacheKnobs) {
+        self.take_loaded();
         if knobs.is_up && !self.is_up {
             // What it held was in memory alone.
             self.warm = 0.0;
@@ -111,13 +129,15 @@ pub(crate) struct Endpoint {
     pub(crate) uri: String,
     latency: (f64, f64),
     workers: Option<f64>,
-    /// Requests that it has taken and not answered.
+    /// Requests that it had taken and not answered when the last step ended, and those that came since.
     pending: f64,
-    since: Micros,
+    arrived: u32,
 }
 
 /// Requests for each worker that it takes before it takes no more.
 const BACKLOG: f64 = 40.0;
+/// Parts of a step in which what it works on is reckoned.
+const PARTS: f64 = 10.0;
 
 impl Endpoint {
     pub(crate) fn new(name: &str, spec: &HttpSpec) -> Self {
@@ -127,41 +147,36 @@ impl Endpoint {
             latency: spec.latency.log_normal(),
             workers: spec.workers.map(f64::from),
             pending: 0.0,
-            since: Micros::ZERO,
+            arrived: 0,
         }
     }
 
-    /// Takes so many requests and says how long they take; for ever, when it has too many already.
-    pub(crate) fn answer_time(
-        &mut self,
-        now: Micros,
-        count: u32,
-        knobs: &EndpointKnobs,
-        stream: &mut Stream,
-    ) -> Micros {
+    /// Takes so many requests and says how long they take; for ever, when it has too many already. How many others it
+    /// works on is known as of the last step, so that nobody is served before who asks at the same time.
+    pub(crate) fn answer_time(&mut self, count: u32, knobs: &EndpointKnobs, stream: &mut Stream) -> Micros {
         let drawn = self.latency.0 * stream.factor(self.latency.1);
         let Some(workers) = self.workers else { return Micros::of_seconds(drawn * knobs.latency * knobs.work) };
-        let mean = self.latency.0 * libm::exp(self.latency.1 * self.latency.1 / 2.0) * knobs.work;
-        self.work(now, workers, mean);
         if self.pending > BACKLOG * workers {
             return Micros::seconds(86_400);
         }
-        self.pending += f64::from(count);
+        self.arrived += count;
         let crowd = (self.pending / workers).max(1.0);
         Micros::of_seconds(drawn * knobs.work * crowd + drawn * (knobs.latency - 1.0).max(0.0))
     }
 
-    /// What was done since it was looked at last.
-    fn work(&mut self, now: Micros, workers: f64, mean: f64) {
-        let mut left = (now - self.since).as_seconds().max(0.0);
-        self.since = self.since.max(now);
-        if self.pending > workers {
-            let full = ((self.pending - workers) * mean / workers).min(left);
-            self.pending -= full * workers / mean;
-            left -= full;
-        }
-        if left > 0.0 {
-            self.pending *= libm::exp(-left / mean);
+    /// Ends a step: what came was worked on, as far as there were workers for it.
+    pub(crate) fn end_step(&mut self, step: Micros, knobs: &EndpointKnobs) {
+        let Some(workers) = self.workers else { return };
+        let mean = self.latency.0 * libm::exp(self.latency.1 * self.latency.1 / 2.0) * knobs.work;
+        let passed = step.as_seconds() / PARTS;
+        let rate = f64::from(std::mem::take(&mut self.arrived)) / step.as_seconds();
+        for _ in 0..PARTS as u32 {
+            if self.pending > workers {
+                self.pending = (self.pending + (rate - workers / mean) * passed).max(0.0);
+            } else {
+                // With a worker for each, as many are worked on as come in the time that one takes.
+                self.pending = rate * mean + (self.pending - rate * mean) * libm::exp(-passed / mean);
+            }
         }
     }
 }

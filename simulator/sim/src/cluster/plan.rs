@@ -1,6 +1,7 @@
 //! What the work on one record is made of, in order, as one service does it.
 
 use super::breaker::Breaker;
+use super::kafka::fetch::Isolation;
 use super::pool::Pool;
 use crate::scenario::node::Assignor;
 use crate::units::Micros;
@@ -30,6 +31,7 @@ pub(crate) struct Plan {
     /// Wait before a record is tried again that failed.
     pub(crate) retry_backoff: Micros,
     pub(crate) assignor: Assignor,
+    pub(crate) isolation: Isolation,
     /// Where it writes onward.
     pub(crate) outputs: Vec<Output>,
 }

@@ -60,7 +60,9 @@ pub(crate) struct Pool {
     overdue: u32,
     /// How often its server had died when its connections were made.
     pub(crate) epoch: u32,
-    /// Connections that were at work, integrated over time.
+    /// Connections in use whose server has nothing to do, because what is said over them is under way, on average.
+    pub(crate) away: f64,
+    /// Connections that were at work, less those, integrated over time.
     busy: i64,
     since: Micros,
 }
@@ -88,6 +90,7 @@ impl Pool {
             next_end: Micros::ZERO,
             overdue: 0,
             epoch: 0,
+            away: 0.0,
             busy: 0,
             since: Micros::ZERO,
         }
@@ -139,6 +142,12 @@ impl Pool {
     pub(crate) fn wake(&mut self, now: Micros, count: u32) {
         self.account(now);
         self.resting -= count;
+    }
+
+    /// What was under way over connections, on average, has come.
+    pub(crate) fn arrive(&mut self, now: Micros, away: f64) {
+        self.account(now);
+        self.away = (self.away - away).max(0.0);
     }
 
     /// The server is gone, and with it all idle connections.
@@ -194,11 +203,12 @@ impl Pool {
     pub(crate) fn close(&mut self, now: Micros) {
         self.account(now);
         (self.open, self.in_use, self.waiting, self.leaked) = (0, 0, 0, 0);
-        (self.resting, self.dead, self.overdue) = (0, 0, 0);
+        (self.resting, self.dead, self.overdue, self.away) = (0, 0, 0, 0.0);
     }
 
     fn account(&mut self, now: Micros) {
-        self.busy += (now - self.since).0.max(0) * i64::from(self.in_use - self.resting);
+        let served = (f64::from(self.in_use - self.resting) - self.away).max(0.0);
+        self.busy += ((now - self.since).0.max(0) as f64 * served) as i64;
         self.since = self.since.max(now);
     }
 }

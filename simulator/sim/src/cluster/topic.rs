@@ -2,6 +2,10 @@
 
 use std::collections::VecDeque;
 
+use super::kafka::TopicSet;
+use super::kafka::fetch::Isolation;
+use super::kafka::gate::Gate;
+use super::kafka::knobs::TopicKnobs as KafkaTopicKnobs;
 use super::knobs::{ProducerKnobs, TopicKnobs};
 use crate::random::{Stream, Streams};
 use crate::scenario::node::TopicSpec;
@@ -13,6 +17,9 @@ use crate::units::Micros;
 pub(crate) struct Topic {
     pub(crate) name: String,
     pub(crate) partitions: Vec<Partition>,
+    pub(crate) set: TopicSet,
+    /// How many partitions it had when the run began.
+    pub(crate) first_count: usize,
     load: Option<Load>,
     onward: Onward,
     retention: Micros,
@@ -20,6 +27,7 @@ pub(crate) struct Topic {
     next_roll: Micros,
     step: Micros,
     began: Micros,
+    streams: Streams,
 }
 
 /// One partition: where its log begins and ends.
@@ -27,6 +35,14 @@ pub(crate) struct Topic {
 pub(crate) struct Partition {
     /// Index of the broker that leads it.
     pub(crate) leader: usize,
+    /// Index of the broker that should lead it: the first of those that keep a copy.
+    pub(crate) first_replica: usize,
+    /// Who led it last, while nobody does.
+    pub(crate) led_last: usize,
+    /// What its brokers let through.
+    pub(crate) gate: Gate,
+    /// Share of a record that the gate still owes it.
+    pub(crate) owed: f64,
     pub(crate) log_start: u64,
     /// When the step began.
     log_end: u64,
@@ -108,6 +124,10 @@ impl Topic {
             let log_end = workload.as_ref().map_or(0.0, |(workload, _)| workload.start_offset.draw(&mut first)) as u64;
             Partition {
                 leader: number % brokers.max(1),
+                first_replica: number % brokers.max(1),
+                led_last: number % brokers.max(1),
+                gate: Gate::default(),
+                owed: 0.0,
                 log_start: 0,
                 log_end,
                 arriving: 0,
@@ -120,6 +140,12 @@ impl Topic {
             }
         };
         let partitions = shares.into_iter().enumerate().map(partition).collect();
+        let replication = (spec.replication as usize).min(brokers.max(1));
+        let set = TopicSet {
+            replication,
+            min_insync: (spec.min_insync as usize).min(replication),
+            sent_by: workload.as_ref().map(|(_, producers)| producers.clone()).unwrap_or_default(),
+        };
         let load = workload.map(|(workload, producers)| Load {
             rate: workload.rate.draw(&mut setup) * workload.load,
             season: workload.season.as_ref().map(|season| {
@@ -142,7 +168,10 @@ impl Topic {
         });
         Self {
             name: name.to_owned(),
+            first_count: spec.partitions as usize,
+            streams: streams.clone(),
             partitions,
+            set,
             load,
             onward: Onward::default(),
             retention: Micros::of_seconds(spec.retention.log_normal().0),
@@ -167,7 +196,8 @@ impl Topic {
             };
             let onward = partition.whole(self.onward.brought * share);
             self.onward.arriving += onward;
-            partition.arriving = partition.arrivals.poisson(expected * share) + onward;
+            let sent = partition.arrivals.poisson(expected * share) + onward;
+            partition.arriving = partition.gate.pass(now, sent);
             let poison = own.poison.filter(|(poisoned, _)| *poisoned == number as u32);
             partition.spoil(unreadable, poison.map(|(_, seconds)| Micros::of_seconds(seconds)));
         }
@@ -208,6 +238,77 @@ impl Topic {
     /// Records per second that usually come, whoever sends them.
     pub(crate) fn usual_inflow(&self) -> f64 {
         self.usual_rate() + self.onward.usual
+    }
+
+    /// Gives it more partitions: keys fall on all of them anew, each gets its share.
+    pub(crate) fn grow(&mut self, count: usize, brokers: usize) {
+        let had = self.partitions.len();
+        for number in had..count {
+            let leader = number % brokers.max(1);
+            self.partitions.push(Partition {
+                leader,
+                first_replica: leader,
+                led_last: leader,
+                gate: Gate::default(),
+                owed: 0.0,
+                log_start: 0,
+                log_end: 0,
+                arriving: 0,
+                share: 1.0 / had as f64,
+                part: 0.0,
+                arrivals: self.streams.stream(&self.name, &format!("arrivals {number}")),
+                segments: VecDeque::new(),
+                bad: None,
+                forms: self.streams.stream(&self.name, &format!("forms {number}")),
+            });
+        }
+        self.partitions.iter_mut().for_each(|partition| partition.share *= had as f64 / count as f64);
+    }
+
+    /// Index of the broker that leads a partition.
+    pub(crate) fn leader(&self, partition: u32) -> usize {
+        self.partitions.get(partition as usize).map_or(usize::MAX, |partition| partition.leader)
+    }
+
+    /// The end of what a consumer may read at a moment of this step.
+    pub(crate) fn readable(&self, partition: u32, at: Micros, isolation: Isolation) -> u64 {
+        let end = self.log_end(partition, at);
+        let open = self.partitions.get(partition as usize).and_then(|partition| partition.gate.open);
+        match (isolation, open) {
+            (Isolation::ReadCommitted, Some((first, _))) => end.min(first),
+            _ => end,
+        }
+    }
+
+    /// Opens transactions that nobody will end where the knobs want them, and aborts those that are too old.
+    pub(crate) fn hold_transactions(&mut self, now: Micros, knobs: &KafkaTopicKnobs) {
+        let count = libm::ceil(knobs.open * self.partitions.len() as f64) as usize;
+        for (number, partition) in self.partitions.iter_mut().enumerate() {
+            let wants = number < count;
+            partition.gate.open = match partition.gate.open {
+                None if wants => Some((partition.log_end + partition.arriving, now)),
+                Some((_, since)) if wants && (now - since).as_seconds() >= knobs.abort_after_s => {
+                    Some((u64::MAX, since))
+                }
+                open if wants => open,
+                _ => None,
+            };
+        }
+    }
+
+    /// Bytes that were written to it since the run began, in one copy.
+    pub(crate) fn written(&self) -> f64 {
+        self.load.as_ref().map_or(0.0, |load| load.sent.iter().sum::<f64>() * load.record_bytes)
+    }
+
+    /// Records that its producers gave up.
+    pub(crate) fn given_up(&self) -> u64 {
+        self.partitions.iter().map(|partition| partition.gate.expired).sum()
+    }
+
+    /// Whether its brokers hold nothing back.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.partitions.iter().all(|partition| partition.gate.is_at_rest())
     }
 
     /// Bytes of a record that is sent now.
@@ -347,6 +448,11 @@ impl Load {
 }
 
 impl Partition {
+    /// Whether a transaction that nobody ends keeps records from those who read only what is committed.
+    pub(crate) fn is_held_back(&self) -> bool {
+        matches!(self.gate.open, Some((first, _)) if first < u64::MAX)
+    }
+
     /// The whole records of what has come in parts.
     fn whole(&mut self, records: f64) -> u64 {
         if records <= 0.0 {

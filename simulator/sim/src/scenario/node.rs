@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use super::value::Number;
+use crate::cluster::kafka::fetch::Isolation;
 
 /// One `[[node]]`.
 #[derive(Clone, Debug)]
@@ -45,6 +46,12 @@ pub(crate) struct TopicSpec {
     /// Distance of the steps in which old records go.
     #[serde(default = "ten_minutes")]
     pub(crate) segment: Number,
+    /// Copies of each partition, at most as many as there are brokers.
+    #[serde(default = "three_count")]
+    pub(crate) replication: u32,
+    /// Copies that must have a record before it counts as written.
+    #[serde(default = "two_count")]
+    pub(crate) min_insync: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -116,6 +123,9 @@ pub(crate) struct KafkaSpec {
     /// How long a fetch waits for more records when there are few.
     #[serde(default = "tenth")]
     pub(crate) fetch_wait: Number,
+    /// Whether records of open transactions are read: `read_uncommitted` or `read_committed`.
+    #[serde(default)]
+    pub(crate) isolation: Isolation,
     /// Who gets which partitions, and whether members give up theirs before a rebalance: Kafka's default does.
     #[serde(default)]
     pub(crate) assignor: Assignor,
@@ -321,6 +331,12 @@ fn read<T: DeserializeOwned>(table: Table) -> Result<T, String> {
 
 fn one_count() -> u32 {
     1
+}
+fn two_count() -> u32 {
+    2
+}
+fn three_count() -> u32 {
+    3
 }
 fn one() -> f64 {
     1.0

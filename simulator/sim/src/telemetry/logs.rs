@@ -104,7 +104,7 @@ impl Way {
                 (name.clone(), name, cluster.host_of_database(place), "mysql")
             }
             Source::Broker(place) => {
-                let broker = &cluster.brokers[place];
+                let broker = &cluster.kafka.brokers[place];
                 ("kafka".to_owned(), format!("kafka-{}", broker.number), broker.host, "kafka")
             }
         };

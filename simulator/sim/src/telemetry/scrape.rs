@@ -18,6 +18,7 @@ pub(crate) enum Of {
     Database(usize),
     Cache(usize),
     Host(usize),
+    Broker(usize),
 }
 
 /// One target.
@@ -346,6 +347,10 @@ impl<'a> Page<'a> {
                 },
             }
         });
+        if kind == MetricKind::Counter && value < slot.last {
+            // Its process has begun again, and counts from nothing.
+            slot.base = 0.0;
+        }
         slot.last = value;
         let Some(series) = slot.series.filter(|_| slot.unknown != Some(value)) else { return };
         slot.seen = *scrapes;

@@ -3,7 +3,7 @@
 use lagdoctor_model::Millis;
 use proptest::prelude::*;
 
-use super::{FAULTS, fault, run, scenario, scenario_of, seconds};
+use super::{FAULTS, fault, kafka, run, scenario, scenario_of, seconds};
 use crate::telemetry::scrape::Of;
 use crate::{Scenario, Simulation, builtin_names};
 
@@ -31,14 +31,22 @@ fn a_run_is_the_same_on_every_machine() {
 
 #[test]
 fn a_run_does_not_depend_on_how_often_it_is_looked_at() {
-    let scenario = scenario(4, &fault("jvm.gc-full", "fulfilment-0", 0.9, ""));
-    let whole = run(&scenario, 3).run_hash();
-    let mut steps = Simulation::new(&scenario, 3);
-    while steps.now() < steps.end() {
-        steps.advance_to(steps.now() + lagdoctor_model::Millis::new(730).unwrap());
-        steps.kafka_state();
+    let check = |name: &str, scenario: &Scenario| {
+        let whole = run(scenario, 3).run_hash();
+        let mut steps = Simulation::new(scenario, 3);
+        while steps.now() < steps.end() {
+            steps.advance_to(steps.now() + lagdoctor_model::Millis::new(730).unwrap());
+            steps.kafka_state();
+        }
+        assert_eq!(steps.run_hash(), whole, "{name}");
+    };
+    check("jvm.gc-full", &scenario(4, &fault("jvm.gc-full", "fulfilment-0", 0.9, "")));
+    for (kind, target, params) in FAULTS.iter().copied() {
+        check(kind, &scenario_of("pool.too-small", 4, &fault(kind, target, 0.8, params)));
     }
-    assert_eq!(steps.run_hash(), whole);
+    for (kind, target, _) in kafka::FAULTS {
+        check(kind, &kafka::wrong(4, kind, target, 0.8, "1h"));
+    }
 }
 
 /// Samples before a moment, so that the marker of an end equals itself.
@@ -91,7 +99,7 @@ proptest! {
 fn targets_are_told_apart_and_each_is_scraped() {
     let run = run(&scenario(2, ""), 1);
     let ups: Vec<_> = run.telemetry().named("up").collect();
-    assert_eq!(ups.len(), 1 + 4 + 1 + 2 + 1 + 9);
+    assert_eq!(ups.len(), 1 + 4 + 1 + 2 + 1 + 9 + 3);
     assert!(ups.iter().all(|up| (7..=9).contains(&up.samples.len())), "{:?}", ups[0].samples);
     assert_ne!(Of::Kafka, Of::Host(0));
 }

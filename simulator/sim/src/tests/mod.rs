@@ -3,6 +3,7 @@
 mod adds_up;
 mod counterfactual;
 mod determinism;
+mod kafka;
 mod memory;
 mod physics;
 mod properties;

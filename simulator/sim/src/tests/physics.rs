@@ -302,11 +302,17 @@ fn counters_only_fall_when_their_process_begins_again() {
         values.windows(2).filter(|pair| pair[1].1 < pair[0].1).map(|pair| pair[1].0).collect()
     };
     const UPTIMES: [&str; 3] = ["process_uptime_seconds", "mysql_global_status_uptime", "redis_uptime_in_seconds"];
-    let began: std::collections::BTreeSet<(&str, i64)> = UPTIMES
+    let mut began: std::collections::BTreeSet<(&str, i64)> = UPTIMES
         .iter()
         .flat_map(|name| run.telemetry().named(name))
         .flat_map(|uptime| falls(&uptime.samples).into_iter().map(|at| (uptime.labels["instance"].as_str(), at)))
         .collect();
+    // A broker tells when its process began, and not how long ago.
+    let starts = run.telemetry().named("process_start_time_seconds").flat_map(|series| {
+        let rises = series.samples.windows(2).filter(|pair| pair[1].1 > pair[0].1 + 60.0).map(|pair| pair[1].0);
+        rises.map(|at| (series.labels["instance"].as_str(), at)).collect::<Vec<_>>()
+    });
+    began.extend(starts);
     let is_host = |series: &crate::telemetry::Metric| series.labels["job"] == "node";
     let counters = run.telemetry().series.iter().filter(|series| series.kind == MetricKind::Counter);
     let mut fell = 0;

@@ -49,13 +49,20 @@ fn a_leak_empties_one_pool_step_by_step_while_its_database_has_nothing_to_do() {
             active.iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, value)| *value).collect();
         within.iter().sum::<f64>() / within.len() as f64
     };
-    let stairs = [mean(-300.0, 0.0), mean(10.0, 30.0), mean(40.0, 55.0), mean(200.0, 540.0)];
+    // What is seen is up to 15 s old.
+    let stairs = [mean(-300.0, 0.0), mean(25.0, 35.0), mean(50.0, 60.0), mean(200.0, 540.0)];
     assert!(stairs.windows(2).all(|pair| pair[0] + 0.5 < pair[1]) && stairs[3] > 9.9, "{stairs:?}");
     assert!(seen.means(&of("pending", "fulfilment-2")).1 > 13.0, "all threads wait, none has a connection");
     assert!(seen.means(&of("active", "fulfilment-0")).1 < 4.0);
     assert!(seen.says("Connection is not available, request timed out after") > 50);
     assert!(is_flat(&seen, STATEMENT) && is_flat(&seen, USE), "what is given back was lent as briefly as ever");
-    assert!(seen.means(RUNNING).1 <= seen.means(RUNNING).0, "who leaked runs nothing: {:?}", seen.means(RUNNING));
+    // Batches make the mean a matter of chance. Between two of them nothing runs, as before, though ten are lent.
+    let running = seen.one(RUNNING);
+    let fewest = |from: f64, to: f64| {
+        running.iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, value)| *value).fold(f64::MAX, f64::min)
+    };
+    let fewest = (fewest(-300.0, 0.0), fewest(200.0, 540.0));
+    assert!(fewest.1 <= fewest.0 + 1.0, "who leaked runs nothing: {fewest:?}");
     let lags = lags(&seen);
     let (its, others) = (&lags[6..9], [&lags[..6], &lags[9..]].concat());
     assert!(its.iter().all(|lag| *lag > 4000.0) && others.iter().all(|lag| *lag < 400.0), "{lags:?}");
@@ -92,6 +99,8 @@ fn checkpoints_make_the_backlog_come_and_go_with_their_period() {
     assert!(lag(120.0) > 4.0 * lag(230.0) && lag(360.0) > 4.0 * lag(470.0), "{} {}", lag(120.0), lag(230.0));
 }
 
+/// Commits that take so long that some are always under way.
+const FAR_STORAGE: &str = "[[node]]\nid = \"orders-db\"\ncommit = \"25ms\"\n";
 const UP: &str = "max(mysql_up{instance=\"orders-db:9104\"})";
 
 #[test]
@@ -116,7 +125,7 @@ fn a_dead_primary_stops_all_work_until_another_one_takes_over() {
 
 #[test]
 fn a_silent_machine_holds_threads_until_drivers_lose_patience() {
-    let seen = see("silent-primary", 7, "severity = 0.1\nparams = { how = \"silent\" }\n");
+    let seen = see("silent-primary", 7, &format!("severity = 0.1\nparams = {{ how = \"silent\" }}\n{FAR_STORAGE}"));
     // Another server answers after 27 s, drivers wait for a minute.
     assert_eq!(seen.mean_in(UP, 45.0..540.0), 1.0);
     let active = "sum(hikaricp_connections_active{pool=\"orders-db\"})";

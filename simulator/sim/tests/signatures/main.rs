@@ -7,6 +7,8 @@ mod databases;
 mod dependencies;
 mod harmless;
 mod hosts;
+mod kafka;
 mod load;
+mod net;
 mod process;
 mod seen;

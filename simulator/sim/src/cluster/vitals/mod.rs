@@ -2,6 +2,7 @@
 //! does and feels. A run and its twin are compared by these numbers, node by node; nobody else ever sees them.
 //! Start at [`Cluster::tell`]; `nodes` has the numbers of each kind of node.
 
+mod kafka;
 mod nodes;
 
 use super::Cluster;
@@ -22,6 +23,9 @@ pub(crate) enum Who {
     Cache(usize),
     Endpoint(usize),
     Host(usize),
+    Broker(usize),
+    /// A way between nodes.
+    Link(usize),
     /// Of a topic, and its number.
     Partition(usize, u32),
 }
@@ -58,6 +62,8 @@ impl Cluster {
         nodes::called(self, told);
         nodes::endpoints(self, told);
         nodes::hosts(self, told);
+        kafka::brokers(self, told);
+        kafka::links(self, told);
         nodes::topics(self, told);
     }
 
@@ -81,6 +87,8 @@ impl Cluster {
             Who::Cache(place) => format!("cache:{}", self.caches[place].name),
             Who::Endpoint(place) => format!("endpoint:{}", self.endpoints[place].name),
             Who::Host(place) => format!("host:{}", self.hosts[place].name),
+            Who::Broker(place) => format!("broker:{}", self.kafka.brokers[place].number),
+            Who::Link(place) => format!("link:{}", self.ways[place]),
             Who::Partition(topic, number) => format!("partition:{}/{number}", self.topics[topic].name),
         }
     }

@@ -12,14 +12,14 @@ use super::{Value, Vital, Who};
 const KEYS: f64 = 1.9e9;
 
 /// Notes numbers of one node.
-struct Of<'a> {
-    told: &'a mut Vec<Vital>,
-    who: Who,
+pub(super) struct Of<'a> {
+    pub(super) told: &'a mut Vec<Vital>,
+    pub(super) who: Who,
 }
 
 impl Of<'_> {
     /// What it is like of itself, as it stands; a difference counts from `least` on.
-    fn is(&mut self, what: &'static str, now: f64, least: f64) {
+    pub(super) fn is(&mut self, what: &'static str, now: f64, least: f64) {
         self.note((what, 0), true, Value::Now(now), (0.0, least));
     }
 
@@ -29,7 +29,7 @@ impl Of<'_> {
     }
 
     /// What it feels, as it stands.
-    fn has(&mut self, what: &'static str, now: f64, least: f64) {
+    pub(super) fn has(&mut self, what: &'static str, now: f64, least: f64) {
         self.note((what, 0), false, Value::Now(now), (0.0, least));
     }
 
@@ -43,7 +43,7 @@ impl Of<'_> {
     }
 }
 
-fn word(is: bool) -> f64 {
+pub(super) fn word(is: bool) -> f64 {
     if is { 1.0 } else { 0.0 }
 }
 
@@ -58,6 +58,8 @@ pub(super) fn producers(cluster: &Cluster, told: &mut Vec<Vital>) {
         let odd = topics().flat_map(|topic| &topic.partitions);
         let odd = odd.filter(|partition| matches!(partition.bad, Some((_, Bad::Unreadable)))).count();
         of.is("an unknown form", word(odd > 0), 0.5);
+        let open = topics().flat_map(|topic| &topic.partitions).filter(|partition| partition.is_held_back()).count();
+        of.is("transactions that it left open", open as f64, 0.5);
     }
 }
 
@@ -73,11 +75,13 @@ pub(super) fn topics(cluster: &Cluster, told: &mut Vec<Vital>) {
         of.has("bytes of a record", topic.record_bytes(), 0.1 * topic.record_bytes().max(80.0));
         let odd = topic.partitions.iter().any(|partition| matches!(partition.bad, Some((_, Bad::Unreadable))));
         of.has("an unknown form", word(odd), 0.5);
+        of.has("held back", topic.partitions.iter().filter(|partition| partition.is_held_back()).count() as f64, 0.5);
         for (number, partition) in topic.partitions.iter().enumerate() {
             let mut of = Of { told, who: Who::Partition(place, number as u32) };
             // A few records more or fewer of those that hardly any come to are chance.
             of.is_by("share of the records", (end(number), whole), (0.5, 0.5 / count as f64));
             of.is("a bad record", word(matches!(partition.bad, Some((_, Bad::Poison(_))))), 0.5);
+            super::kafka::partition(cluster, partition, &mut of);
         }
     }
 }
@@ -98,6 +102,7 @@ pub(super) fn groups(cluster: &Cluster, told: &mut Vec<Vital>) {
             .fold((usize::MAX, 0), |(least, most), count| (least.min(count), most.max(count)));
         of.is("uneven shares", most.saturating_sub(least) as f64, 1.5);
         of.is("rebalances", word(group.is_rebalancing()), 0.5);
+        of.is("is held to a quota", word(cluster.knobs.kafka.quotas[place].is_finite()), 0.5);
         of.has("members", group.members.len() as f64, 0.5);
         let backlog = cluster.lags(place).sum::<u64>() as f64;
         of.has("backlog", backlog, (2.0 * rate).max(20.0));
@@ -184,7 +189,7 @@ pub(super) fn called(cluster: &Cluster, told: &mut Vec<Vital>) {
             let (spent, times) = (statement.sum.as_seconds(), statement.count);
             (sum, count) = (sum + spent, count + times);
             // Less what others make of it: they share its processors.
-            let value = Value::Ratio(spent, times as f64, database.slowdown());
+            let value = Value::Ratio(spent, statement.asked, database.slowdown());
             of.note(("work of a statement", number), true, value, (0.5, 0.002));
         }
         let commits = &database.commits;

@@ -103,9 +103,9 @@ fn burrow_and_the_native_trackers_tell_the_same_run() {
         ("hikaricp_connections_pending", "hikaricp_pending_threads", 1.0),
         ("hikaricp_connections_usage_seconds_sum", "hikaricp_connection_usage_millis_sum", 1e3),
         ("hikaricp_connections_acquire_seconds_sum", "hikaricp_connection_acquired_nanos_sum", 1e9),
-        ("sum by (pod, gc) (jvm_gc_pause_seconds_sum)", "jvm_gc_collection_seconds_sum", 1.0),
-        ("sum by (pod, area) (jvm_memory_used_bytes)", "jvm_memory_bytes_used", 1.0),
-        ("jvm_memory_max_bytes{id=\"G1 Old Gen\"}", "jvm_memory_bytes_max", 1.0),
+        ("sum by (pod, gc) (jvm_gc_pause_seconds_sum)", "jvm_gc_collection_seconds_sum{pod!=\"\"}", 1.0),
+        ("sum by (pod, area) (jvm_memory_used_bytes)", "jvm_memory_bytes_used{pod!=\"\"}", 1.0),
+        ("jvm_memory_max_bytes{id=\"G1 Old Gen\"}", "jvm_memory_bytes_max{pod!=\"\"}", 1.0),
         ("spring_kafka_listener_seconds_count", "spring_kafka_listener_seconds_count", 1.0),
     ] {
         same(&usual, query, &burrow, other, factor);

@@ -222,6 +222,10 @@ fn write_kafka(page: &mut Page<'_>, instance: &mut Instance, (assigned, lag): (u
         &labels,
         known(meters.commit_latency.mean(now)) * 1000.0,
     );
+    let fetcher = &mut instance.fetcher;
+    let throttled_s = fetcher.throttled.mean(now).unwrap_or(0.0);
+    page.gauge("kafka_consumer_fetch_manager_fetch_throttle_time_avg", &labels, throttled_s * 1000.0);
+    let meters = &mut instance.meters;
     page.counter("kafka_consumer_coordinator_commit_total", &labels, meters.commits as f64);
     page.counter("kafka_consumer_coordinator_rebalance_total", &labels, meters.rebalances as f64);
     page.gauge(

@@ -1,6 +1,7 @@
 //! What real exporters say, in their own words: one file for each of them. They read what a real one could read at that
 //! moment, and nothing of what is true but cannot be measured.
 
+mod broker;
 mod instance;
 mod kafka;
 mod mysqld;
@@ -45,6 +46,12 @@ pub(crate) fn targets(cluster: &Cluster, interval: Micros, dialect: Dialect, str
         let address = format!("{}:9100", host.name);
         target(Of::Host(place), &[("job", "node"), ("instance", &address)]);
     }
+    for (place, broker) in cluster.kafka.brokers.iter().enumerate() {
+        let number = broker.number.to_string();
+        let host = broker.host.map_or_else(|| format!("kafka-{number}"), |host| cluster.hosts[host].name.clone());
+        let address = format!("{host}:7071");
+        target(Of::Broker(place), &[("job", "kafka"), ("instance", &address), ("broker_id", &number)]);
+    }
     targets
 }
 
@@ -57,6 +64,7 @@ pub(crate) fn name(cluster: &Cluster, of: Of) -> &str {
         Of::Database(place) => &cluster.databases[place].name,
         Of::Cache(place) => &cluster.caches[place].name,
         Of::Host(place) => &cluster.hosts[place].name,
+        Of::Broker(place) => &cluster.kafka.brokers[place].name,
     }
 }
 
@@ -71,6 +79,7 @@ pub(crate) fn write(page: &mut Page<'_>, cluster: &mut Cluster, now: Micros) {
         Of::Producer(place) => others::write_producer(page, cluster, place),
         Of::Database(place) => mysqld::write(page, cluster, place),
         Of::Cache(place) => others::write_redis(page, cluster, place),
+        Of::Broker(place) => broker::write(page, cluster, place, now),
         Of::Host(place) => others::write_host(page, cluster, place),
     }
 }

@@ -16,7 +16,9 @@ pub(super) fn write(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
     }
     page.begin_again(database.born);
     // Who holds a connection and asks for nothing is a sleeping session.
+    let away: f64 = pools().map(|pool| pool.away).sum();
     let lent: u32 = pools().map(|pool| pool.in_use - pool.leaked - pool.dead).sum();
+    let lent = lent.saturating_sub(libm::round(away) as u32);
     let connected: u32 = pools().map(|pool| pool.open - pool.dead).sum();
     // The statement that the exporter runs is one of those that it counts.
     let noise = page.noise();

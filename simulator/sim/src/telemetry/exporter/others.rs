@@ -56,6 +56,21 @@ pub(super) fn write_host(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
     page.gauge("node_filesystem_size_bytes", &root, VOLUME);
     page.gauge("node_timex_offset_seconds", &[], libm::round(host.clock_s * 1e6) / 1e6);
     page.gauge("node_timex_sync_status", &[], if host.clock_s.abs() < 1.0 { 1.0 } else { 0.0 });
+    let (resent, sent) = cluster.packets(place);
+    page.counter("node_netstat_Tcp_RetransSegs", &[], libm::floor(resent));
+    page.counter("node_netstat_Tcp_OutSegs", &[], libm::floor(sent));
+    if let Some(broker) = cluster.kafka.brokers.iter().find(|broker| broker.host == Some(place)) {
+        let seconds = cluster.now.as_seconds();
+        let device = format!("nvme{}n1", cluster.databases_on(place).count() + 1);
+        let disk = [("device", device.as_str())];
+        let usual = broker.usual_busy() * (seconds - broker.meters.odd_s).max(0.0);
+        page.counter("node_disk_io_time_seconds_total", &disk, usual + broker.meters.disk_s);
+        let device = format!("/dev/{device}");
+        let mount = [("device", device.as_str()), ("fstype", "xfs"), ("mountpoint", "/var/lib/kafka")];
+        let written: f64 = cluster.topics.iter().map(|topic| topic.written()).sum();
+        page.gauge("node_filesystem_avail_bytes", &mount, libm::floor(broker.free(written)));
+        page.gauge("node_filesystem_size_bytes", &mount, broker.volume.size);
+    }
     page.gauge("node_memory_MemTotal_bytes", &[], 34_359_738_368.0);
     page.gauge("node_boot_time_seconds", &[], page.began(8_214_906.0));
 }
@@ -67,9 +82,12 @@ pub(super) fn write_producer(page: &mut Page<'_>, cluster: &Cluster, place: usiz
     let bytes: f64 = cluster.topics.iter().map(|topic| topic.bytes_sent_by(place)).sum();
     page.counter("kafka_producer_record_send_total", &labels, libm::floor(sent));
     page.counter("kafka_producer_byte_total", &labels, libm::floor(bytes));
-    page.counter("kafka_producer_record_error_total", &labels, 0.0);
+    let lost = cluster.topics.iter().filter(|topic| topic.set.sent_by.contains(&place));
+    let lost: f64 = lost.map(|topic| topic.given_up() as f64 / topic.set.sent_by.len() as f64).sum();
+    page.counter("kafka_producer_record_error_total", &labels, libm::floor(lost));
     page.gauge("kafka_producer_record_size_avg", &labels, libm::round(producer.record_size));
     let noise = page.noise();
-    page.gauge("kafka_producer_request_latency_avg", &labels, 4.2 * noise);
+    let more = cluster.kafka.produce_takes_more(place, &cluster.knobs.kafka, &cluster.topics, cluster.now);
+    page.gauge("kafka_producer_request_latency_avg", &labels, (4.2 + 1e3 * more) * noise);
     page.gauge("process_uptime_seconds", &[], page.uptime(41_387.0));
 }

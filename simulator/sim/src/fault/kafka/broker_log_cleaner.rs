@@ -1,0 +1,52 @@
+//! The log cleaner of a broker dies, with one line in its log. Compacted topics grow from then on and nothing else is to be seen,
+//! until a group has to be kept by this broker: it reads all of that first, and the group commits nothing for so long.
+
+use super::{broker, is_broker};
+use crate::cluster::Cluster;
+use crate::cluster::knobs::Knobs;
+use crate::fault::{Drawn, Effect, Kind};
+use crate::scenario::Scenario;
+
+pub(in crate::fault) struct BrokerLogCleaner;
+
+struct Dead {
+    broker: usize,
+    dirties: f64,
+}
+
+/// Bytes per second that are written to compacted topics, at the least and at the greatest severity: what takes days in
+/// real life takes minutes here.
+const WRITTEN: (f64, f64) = (4e6, 40e6);
+
+impl Kind for BrokerLogCleaner {
+    fn slug(&self) -> &'static str {
+        "broker.log-cleaner"
+    }
+
+    fn happens_to(&self) -> &'static str {
+        "a broker, by its number"
+    }
+
+    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
+        is_broker(scenario, target)
+    }
+
+    fn params(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
+        let dirties = WRITTEN.0 + (WRITTEN.1 - WRITTEN.0) * drawn.severity;
+        Box::new(Dead { broker: broker(cluster, &drawn.target), dirties })
+    }
+
+    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
+        (format!("broker:{target}"), "log cleaner", vec![])
+    }
+}
+
+impl Effect for Dead {
+    fn turn(&self, level: f64, knobs: &mut Knobs) {
+        knobs.kafka.brokers[self.broker].dirties += self.dirties * level;
+    }
+}
