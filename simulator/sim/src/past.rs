@@ -52,7 +52,7 @@ impl Simulation {
     /// How far the mean load of a step lies from what the season says.
     fn wandered(&self, step_s: f64, chance: &mut Stream) -> f64 {
         let noise = self.scenario.workloads.values().map(|workload| workload.noise).fold(0.0, f64::max);
-        chance.factor(noise * crate::cluster::topic::share_of_wander_in_a_mean_over(step_s))
+        chance.factor(noise * crate::cluster::load::share_of_wander_in_a_mean_over(step_s))
     }
 
     /// The run at the level of this place: the same pipeline, with nothing wrong and at one load, to its end.

@@ -91,7 +91,8 @@ impl Swarm {
 fn compose(mut text: String, bare: &Scenario, chance: &mut Stream) -> Option<String> {
     let targets = targets(bare);
     let kinds: Vec<_> = fault::names().filter_map(fault::kind).collect();
-    let fits = |kind: &dyn fault::Kind| -> Vec<&String> { targets.iter().filter(|t| kind.fits(bare, t)).collect() };
+    let fits =
+        |kind: &dyn fault::Kind| -> Vec<&String> { targets.iter().filter(|t| kind.target().fits(bare, t)).collect() };
     let possible: Vec<_> =
         kinds.into_iter().map(|kind| (kind, fits(kind))).filter(|(_, all)| !all.is_empty()).collect();
     if possible.is_empty() {
@@ -113,7 +114,7 @@ fn compose(mut text: String, bare: &Scenario, chance: &mut Stream) -> Option<Str
              ramp = \"{ramp:.0}s\"\nhold = \"{hold:.0}s\"\nseverity = {severity:.3}\n",
             kind.slug()
         );
-        first.get_or_insert_with(|| kind.root(bare, target).0);
+        first = first.or_else(|| kind.target().ids(bare, target).into_iter().next());
     }
     let _ = write!(
         text,

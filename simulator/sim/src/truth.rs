@@ -104,7 +104,7 @@ pub(crate) fn roots(run: &Simulation, is_idle: impl Fn(&fault::Drawn) -> bool) -
             let causes = faults.filter(|drawn| drawn.role == Role::Cause && !is_idle(drawn));
             // What breaks again where it broke before is still one thing.
             let mut roots: Vec<Root> = vec![];
-            for root in causes.flat_map(|drawn| all_roots(scenario, drawn)) {
+            for root in causes.flat_map(|drawn| roots_of(scenario, drawn)) {
                 if !roots.contains(&root) {
                     roots.push(root);
                 }
@@ -129,7 +129,7 @@ pub(crate) fn truth(pair: &Pair) -> Truth {
     let roots = roots(run, is_idle);
     let mut triggers: Vec<String> = scenario.truth.triggers.iter().map(|name| node_id(scenario, name)).collect();
     let drawn = faults.iter().filter(|drawn| drawn.role == Role::Trigger && !is_idle(drawn));
-    triggers.extend(drawn.filter_map(|drawn| root(scenario, drawn)).map(|root| root.node));
+    triggers.extend(drawn.filter_map(|drawn| roots_of(scenario, drawn).into_iter().next()).map(|root| root.node));
     let path = match &scenario.truth.path {
         PathSpec::Given(path) => path.iter().map(|name| node_id(scenario, name)).collect(),
         PathSpec::Auto(_) => {
@@ -150,17 +150,13 @@ pub(crate) fn truth(pair: &Pair) -> Truth {
     }
 }
 
-fn root(scenario: &Scenario, drawn: &fault::Drawn) -> Option<Root> {
-    let (node, component, accept) = fault::kind(&drawn.kind)?.root(scenario, &drawn.target);
-    Some(Root { node, component: component.to_owned(), class: drawn.kind.clone(), accept })
-}
-
-/// The root of a fault, and the others in which the same is broken.
-fn all_roots(scenario: &Scenario, drawn: &fault::Drawn) -> Vec<Root> {
-    let Some(first) = root(scenario, drawn) else { return vec![] };
-    let more = fault::kind(&drawn.kind).map(|kind| kind.more_roots(scenario, &drawn.target)).unwrap_or_default();
-    let others: Vec<Root> = more.into_iter().map(|node| Root { node, ..first.clone() }).collect();
-    std::iter::once(first).chain(others).collect()
+/// The roots of a fault: what it happened to, or each of them when that stands for several.
+fn roots_of(scenario: &Scenario, drawn: &fault::Drawn) -> Vec<Root> {
+    let Some(kind) = fault::kind(&drawn.kind) else { return vec![] };
+    let accept = kind.accepted(scenario, &drawn.target);
+    let root =
+        |node| Root { node, component: kind.component().to_owned(), class: drawn.kind.clone(), accept: accept.clone() };
+    kind.target().ids(scenario, &drawn.target).into_iter().map(root).collect()
 }
 
 fn given(scenario: &Scenario, root: &RootSpec) -> Root {

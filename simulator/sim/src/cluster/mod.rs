@@ -17,6 +17,7 @@ pub(crate) mod knobs;
 mod lend;
 pub(crate) mod life;
 pub(crate) mod line;
+pub(crate) mod load;
 pub(crate) mod outside;
 mod plan;
 mod pool;

@@ -7,9 +7,10 @@ use super::kafka::fetch::Isolation;
 use super::kafka::gate::Gate;
 use super::kafka::knobs::TopicKnobs as KafkaTopicKnobs;
 use super::knobs::{ProducerKnobs, TopicKnobs};
+use super::load::{Load, shares};
 use crate::random::{Stream, Streams};
 use crate::scenario::node::TopicSpec;
-use crate::scenario::spec::{BatchSpec, KeyDist, KeysSpec, Phase, WorkloadSpec};
+use crate::scenario::spec::WorkloadSpec;
 use crate::units::Micros;
 
 /// One topic.
@@ -83,26 +84,6 @@ pub(crate) enum Bad {
     Twice,
 }
 
-/// What producers send.
-#[derive(Clone, Debug)]
-struct Load {
-    rate: f64,
-    season: Option<(f64, f64, f64)>,
-    batch: Option<Batch>,
-    producers: Vec<usize>,
-    noise: f64,
-    wander: f64,
-    wander_at: Micros,
-    wandering: Stream,
-    record_bytes: f64,
-    /// Size of the records of this step, as a multiple of the usual one.
-    size: f64,
-    sent: Vec<f64>,
-    sent_bytes: Vec<f64>,
-}
-
-/// Over which time the rate forgets where it was.
-const WANDER: f64 = 120.0;
 const CHECK_RETENTION: Micros = Micros::seconds(60);
 
 impl Topic {
@@ -146,26 +127,8 @@ impl Topic {
             min_insync: (spec.min_insync as usize).min(replication),
             sent_by: workload.as_ref().map(|(_, producers)| producers.clone()).unwrap_or_default(),
         };
-        let load = workload.map(|(workload, producers)| Load {
-            rate: workload.rate.draw(&mut setup) * workload.load,
-            season: workload.season.as_ref().map(|season| {
-                let phase = match &season.phase {
-                    Phase::At(phase) => phase.draw(&mut setup),
-                    Phase::Word(_) => setup.unit(),
-                };
-                (season.period.log_normal().0, season.amp, phase)
-            }),
-            batch: workload.batch.as_ref().map(|batch| Batch::draw(batch, &mut streams.stream(name, "batch"))),
-            sent: vec![0.0; producers.len()],
-            sent_bytes: vec![0.0; producers.len()],
-            size: 1.0,
-            producers,
-            noise: workload.noise,
-            wander: 0.0,
-            wander_at: Micros::ZERO,
-            wandering: streams.stream(name, "wander"),
-            record_bytes: workload.record_bytes.log_normal().0,
-        });
+        let load = workload
+            .map(|(workload, producers)| Load::draw(workload, producers, &mut setup, |of| streams.stream(name, of)));
         Self {
             name: name.to_owned(),
             first_count: spec.partitions as usize,
@@ -377,76 +340,6 @@ impl Topic {
     }
 }
 
-/// How much of the wandering of a rate is left in its mean over some seconds: of its standard deviation, as a share.
-pub(crate) fn share_of_wander_in_a_mean_over(seconds: f64) -> f64 {
-    let lengths = seconds / WANDER;
-    libm::sqrt(2.0 / lengths * (1.0 - (1.0 - libm::exp(-lengths)) / lengths))
-}
-
-impl Load {
-    /// The factor of the season at a moment, which may lie before the run.
-    fn seasonal(&self, at: Micros) -> f64 {
-        self.season.map_or(1.0, |(period, amp, phase)| {
-            1.0 + amp * libm::sin(std::f64::consts::TAU * (phase + at.as_seconds() / period))
-        })
-    }
-
-    /// The factor of season and batch together, at a moment that may lie before the run.
-    fn planned(&self, at: Micros) -> f64 {
-        self.seasonal(at) * self.batch.filter(|batch| batch.is_on(at)).map_or(1.0, |batch| batch.times)
-    }
-
-    /// Records that the step should bring.
-    fn expected(&mut self, now: Micros, step: Micros, knobs: &[ProducerKnobs]) -> f64 {
-        if now >= self.wander_at {
-            self.wander_at = now + Micros::SECOND;
-            let keep = libm::exp(-1.0 / WANDER);
-            self.wander = self.wander * keep + self.noise * libm::sqrt(1.0 - keep * keep) * self.wandering.normal();
-        }
-        let planned = self.planned(now);
-        let wanted: f64 = self.producers.iter().map(|producer| knobs[*producer].rate).sum();
-        let share = wanted / self.producers.len().max(1) as f64;
-        self.size = self.mixed(knobs, |knobs| knobs.bytes);
-        self.rate * planned * libm::exp(self.wander) * share * step.as_seconds()
-    }
-}
-
-/// A planned batch, in seconds.
-#[derive(Clone, Copy, Debug)]
-struct Batch {
-    every: f64,
-    at: f64,
-    lasting: f64,
-    times: f64,
-}
-
-impl Batch {
-    fn draw(spec: &BatchSpec, stream: &mut Stream) -> Self {
-        let every = spec.every.draw(stream);
-        let at = spec.at.draw(stream);
-        let lasting = spec.lasting.draw(stream);
-        Self { every, at, lasting, times: spec.times.draw(stream) }
-    }
-
-    fn is_on(&self, at: Micros) -> bool {
-        let since = at.as_seconds() - self.at;
-        since - libm::floor(since / self.every) * self.every < self.lasting
-    }
-}
-
-impl Load {
-    /// The mean over all records of what differs from producer to producer.
-    fn mixed(&self, knobs: &[ProducerKnobs], of: impl Fn(&ProducerKnobs) -> f64) -> f64 {
-        let mine = || self.producers.iter().map(|producer| &knobs[*producer]);
-        let whole: f64 = mine().map(|knobs| knobs.rate).sum();
-        if whole > 0.0 {
-            mine().map(|knobs| knobs.rate * of(knobs)).sum::<f64>() / whole
-        } else {
-            of(&ProducerKnobs::default())
-        }
-    }
-}
-
 impl Partition {
     /// Whether a transaction that nobody ends keeps records from those who read only what is committed.
     pub(crate) fn is_held_back(&self) -> bool {
@@ -484,25 +377,4 @@ impl Partition {
             };
         }
     }
-}
-
-/// How much of the load goes to each partition. Keys fall on partitions by chance, so that even equal keys spread a
-/// little unevenly.
-fn shares(keys: &KeysSpec, partitions: u32, stream: &mut Stream) -> Vec<f64> {
-    let count = partitions as usize;
-    // The many small keys even each other out; only the large ones are placed one by one.
-    const PLACED: u32 = 2000;
-    let weight = |key: u32| if keys.dist == KeyDist::Zipf { libm::pow(f64::from(key + 1), -keys.s) } else { 1.0 };
-    let placed = keys.n.min(PLACED);
-    let mut shares = vec![0.0; count];
-    for key in 0..placed {
-        shares[stream.below(count as u64) as usize] += weight(key);
-    }
-    let rest: f64 = (placed..keys.n).map(weight).sum();
-    for share in &mut shares {
-        let expected = rest / f64::from(partitions);
-        *share += expected * stream.factor(1.0 / libm::sqrt((f64::from(keys.n) / f64::from(partitions)).max(1.0)));
-    }
-    let whole: f64 = shares.iter().sum();
-    shares.iter().map(|share| share / whole.max(f64::MIN_POSITIVE)).collect()
 }

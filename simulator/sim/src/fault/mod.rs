@@ -10,10 +10,13 @@ mod load;
 mod net;
 mod process;
 mod shape;
+mod target;
 
 use std::collections::BTreeMap;
 
 pub(crate) use shape::Shape;
+pub(crate) use target::{Between, Target};
+use target::{groups, pool_name, service_of};
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::{Knobs, MOST_POOLS};
@@ -28,19 +31,19 @@ use crate::units::Micros;
 pub(crate) trait Kind: Sync {
     /// Its slug, which is also its class.
     fn slug(&self) -> &'static str;
-    /// For people: what it happens to.
-    fn happens_to(&self) -> &'static str;
-    /// Whether the target is such a thing.
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool;
+    /// What it happens to; that is also the node of the truth.
+    fn target(&self) -> Target;
+    /// What of it is broken, for the truth.
+    fn component(&self) -> &'static str;
     /// Names of its parameters.
-    fn params(&self) -> &'static [&'static str];
+    fn params(&self) -> &'static [&'static str] {
+        &[]
+    }
     /// What it does, with all that was drawn for this run.
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect>;
-    /// Node id, component and accepted alternatives, for the truth.
-    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>);
-    /// Further nodes in which the same thing is broken, when the target stands for several.
-    fn more_roots(&self, _scenario: &Scenario, _target: &str) -> Vec<String> {
-        vec![]
+    /// Ids of nodes that are right answers as well, two at most.
+    fn accepted(&self, scenario: &Scenario, target: &str) -> Vec<String> {
+        self.target().accepted(scenario, target)
     }
 }
 
@@ -135,21 +138,6 @@ impl Drawn {
     }
 }
 
-/// Whether this is an instance of some service, such as `fulfilment-2`.
-fn is_instance(scenario: &Scenario, target: &str) -> bool {
-    target.rsplit_once('-').is_some_and(|(service, number)| {
-        let has = |of: &NodeOf| match of {
-            NodeOf::Service(spec) => number.parse::<u32>().is_ok_and(|number| number < spec.replicas),
-            _ => false,
-        };
-        scenario.nodes.iter().any(|node| node.id == service && has(&node.of))
-    })
-}
-
-fn is_node(scenario: &Scenario, target: &str, fits: fn(&NodeOf) -> bool) -> bool {
-    scenario.nodes.iter().any(|node| node.id == target && fits(&node.of))
-}
-
 /// Indexes of the instances that a target names: one, or all of a service.
 fn instances(cluster: &Cluster, target: &str) -> Vec<usize> {
     let named =
@@ -178,33 +166,6 @@ fn pools(cluster: &Cluster, target: &str) -> Vec<(usize, usize)> {
     instances(cluster, owner).into_iter().filter_map(of).collect()
 }
 
-/// Whether there is such a pool, or are such pools.
-fn is_pool(scenario: &Scenario, target: &str) -> bool {
-    let Some((owner, database)) = target.split_once('/') else { return false };
-    let service = owner.rsplit_once('-').filter(|_| is_instance(scenario, owner)).map_or(owner, |(service, _)| service);
-    let calls = |of: &NodeOf| match of {
-        NodeOf::Service(spec) => {
-            spec.calls.iter().any(|call| call.to == database || call.miss.as_deref() == Some(database))
-        }
-        _ => false,
-    };
-    is_node(scenario, database, |of| matches!(of, NodeOf::Primary(_) | NodeOf::Replica(_)))
-        && scenario.nodes.iter().any(|node| node.id == service && calls(&node.of))
-}
-
-/// Ids of the pools that a target names.
-fn pool_ids(scenario: &Scenario, target: &str) -> Vec<String> {
-    let Some((owner, database)) = target.split_once('/') else { return vec![] };
-    if is_instance(scenario, owner) {
-        return vec![format!("pool:{target}")];
-    }
-    let replicas = scenario.nodes.iter().filter(|node| node.id == owner).map(|node| match &node.of {
-        NodeOf::Service(spec) => spec.replicas,
-        _ => 0,
-    });
-    (0..replicas.sum()).map(|number| format!("pool:{owner}-{number}/{database}")).collect()
-}
-
 /// Index of a database.
 fn database(cluster: &Cluster, target: &str) -> usize {
     cluster.databases.iter().position(|database| database.name == target).unwrap_or(0)
@@ -220,17 +181,6 @@ fn group(cluster: &Cluster, target: &str) -> usize {
     cluster.groups.iter().position(|group| group.name == target).unwrap_or(0)
 }
 
-/// Whether this is a partition of some topic, such as `orders/3`.
-fn is_partition(scenario: &Scenario, target: &str) -> bool {
-    target.rsplit_once('/').is_some_and(|(topic, number)| {
-        let has = |of: &NodeOf| match of {
-            NodeOf::Topic(spec) => number.parse::<u32>().is_ok_and(|number| number < spec.partitions),
-            _ => false,
-        };
-        scenario.nodes.iter().any(|node| node.id == topic && has(&node.of))
-    })
-}
-
 /// Index of the topic of a partition, and its number.
 fn partition(cluster: &Cluster, target: &str) -> (usize, u32) {
     let (topic, number) = target.rsplit_once('/').unwrap_or((target, "0"));
@@ -238,26 +188,9 @@ fn partition(cluster: &Cluster, target: &str) -> (usize, u32) {
     (place, number.parse().unwrap_or(0))
 }
 
-/// Every service with its group.
-fn groups(scenario: &Scenario) -> impl Iterator<Item = (&str, &str)> {
-    scenario.nodes.iter().filter_map(|node| match &node.of {
-        NodeOf::Service(spec) => Some((node.id.as_str(), spec.kafka.group.as_str())),
-        _ => None,
-    })
-}
-
 /// Every group.
 pub(crate) fn group_names(scenario: &Scenario) -> impl Iterator<Item = &str> {
     groups(scenario).map(|(_, group)| group)
-}
-
-fn is_group(scenario: &Scenario, target: &str) -> bool {
-    groups(scenario).any(|(_, group)| group == target)
-}
-
-/// The group of a service.
-fn group_of<'a>(scenario: &'a Scenario, service: &str) -> Option<&'a str> {
-    groups(scenario).find(|(name, _)| *name == service).map(|(_, group)| group)
 }
 
 /// Ids of the services of a group, at most two.

@@ -193,8 +193,8 @@ fn check_fault(scenario: &Scenario, spec: &FaultSpec, before: &BTreeSet<&str>) -
         format!("`{}` is no kind of fault; there are {}", spec.kind, fault::names().collect::<Vec<_>>().join(", "))
     })?;
     for target in spec.target.all() {
-        if !kind.fits(scenario, target) {
-            return Err(format!("`{target}` cannot have it: it happens to {}", kind.happens_to()));
+        if !kind.target().fits(scenario, target) {
+            return Err(format!("`{target}` cannot have it: it happens to {}", kind.target().words()));
         }
     }
     fault::Shape::parse(&spec.shape)?;

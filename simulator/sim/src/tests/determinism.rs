@@ -50,7 +50,7 @@ fn a_run_does_not_depend_on_how_often_it_is_looked_at() {
 }
 
 /// Samples before a moment, so that the marker of an end equals itself.
-fn bits(samples: &[(i64, f64)], before: i64) -> Vec<(i64, u64)> {
+pub(super) fn bits(samples: &[(i64, f64)], before: i64) -> Vec<(i64, u64)> {
     samples.iter().take_while(|(at, _)| *at < before).map(|(at, value)| (*at, value.to_bits())).collect()
 }
 

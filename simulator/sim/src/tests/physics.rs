@@ -8,7 +8,7 @@ use crate::units::Micros;
 use crate::{Scenario, Simulation, builtin_names, lint};
 
 /// Steps through a run and looks at it twice a second, at odd moments.
-fn at_every_moment(scenario: &Scenario, seed: u64, mut look: impl FnMut(&Simulation)) {
+pub(super) fn at_every_moment(scenario: &Scenario, seed: u64, mut look: impl FnMut(&Simulation)) {
     let mut run = Simulation::new(scenario, seed);
     while run.now() + seconds(1) < run.end() {
         run.advance_to(run.now() + lagdoctor_model::Millis::new(700).unwrap());

@@ -15,7 +15,7 @@ fn a_slow_statement_is_seen_on_the_server_before_it_is_seen_in_pools_and_records
     assert!(seen.says("Connection is not available, request timed out after") > 20);
     assert!(seen.means("max(mysql_global_status_threads_running{instance=\"orders-db:9104\"})").1 > 30.0);
     assert!(seen.one("sum(rate(mysql_global_status_slow_queries[1m]))").last().unwrap().1 > 1.0);
-    assert!(seen.factor("avg(process_cpu_usage{job=\"fulfilment\"})") < 0.6, "consumers only wait");
+    assert!(seen.factor(CPU) < 0.6, "consumers only wait");
     let idle = "avg(rate(node_cpu_seconds_total{instance=\"db-a:9100\",mode=\"idle\"}[1m]))";
     assert!(seen.means(idle).0 > 0.6 && seen.means(idle).1 < 0.4, "the server works: {:?}", seen.means(idle));
 }
@@ -52,7 +52,7 @@ fn an_honest_delay_climbs() {
 fn check_readers(seen: &Seen) {
     assert!(seen.factor(RECORD) > 3.0);
     assert!((0.7..1.4).contains(&seen.factor(STATEMENT)));
-    assert!(seen.means("avg(process_cpu_usage{job=\"fulfilment\"})").1 < 0.4);
+    assert!(seen.means(CPU).1 < 0.4);
     let in_vain = "sum(rate(resilience4j_retry_calls_total{kind=\"failed_with_retry\"}[1m]))";
     assert!(seen.means(in_vain).1 > 100.0);
     assert!(seen.says("entity not found, retry") > 100);

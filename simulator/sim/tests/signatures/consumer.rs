@@ -12,13 +12,11 @@ fn slow_code_makes_records_slow_and_nothing_else() {
         }
         assert!(seen.means(PENDING).1 < 2.0);
         assert!(seen.ask(GC).iter().all(|(_, points)| means(points).1 < 0.02));
-        let used = seen.factor("avg(process_cpu_usage{job=\"fulfilment\"})");
+        let used = seen.factor(CPU);
         assert!(cpu.contains(&used), "{how}: {used}");
     }
 }
 
-const MEMBERS: &str = "sum(kafka_consumergroup_members)";
-const CPU: &str = "avg(process_cpu_usage{job=\"fulfilment\"})";
 const CONSUMED: &str = "sum(rate(kafka_consumer_fetch_manager_records_consumed_total[1m]))";
 
 /// Seconds since the onset until a value is below a limit.

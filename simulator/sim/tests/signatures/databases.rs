@@ -27,7 +27,7 @@ fn sessions_that_wait_for_a_lock_leave_the_server_idle() {
     let told = seen.one(lock_time).into_iter().find(|(at, value)| *at > 0.0 && *value > 1000.0).unwrap().0;
     assert!((48.0..100.0).contains(&told), "a wait is known only when it is over: {told}");
     assert!(seen.says("Lock wait timeout exceeded; try restarting transaction") > 20);
-    assert!(seen.factor("avg(process_cpu_usage{job=\"fulfilment\"})") < 0.6);
+    assert!(seen.factor(CPU) < 0.6);
 }
 
 #[test]
@@ -43,14 +43,9 @@ fn a_lock_that_is_let_go_ends_it_at_once() {
 fn a_leak_empties_one_pool_step_by_step_while_its_database_has_nothing_to_do() {
     let seen = see("lost-connections", 2, "target = \"fulfilment-2/orders-db\"\nseverity = 0.6\n");
     let of = |name: &str, pod: &str| format!("hikaricp_connections_{name}{{pod=\"{pod}\",pool=\"orders-db\"}}");
-    let active = seen.one(&of("active", "fulfilment-2"));
-    let mean = |from: f64, to: f64| {
-        let within: Vec<f64> =
-            active.iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, value)| *value).collect();
-        within.iter().sum::<f64>() / within.len() as f64
-    };
+    let active = of("active", "fulfilment-2");
     // What is seen is up to 15 s old.
-    let stairs = [mean(-300.0, 0.0), mean(25.0, 35.0), mean(50.0, 60.0), mean(200.0, 540.0)];
+    let stairs = [-300.0..0.0, 25.0..35.0, 50.0..60.0, 200.0..540.0].map(|time| seen.mean_in(&active, time));
     assert!(stairs.windows(2).all(|pair| pair[0] + 0.5 < pair[1]) && stairs[3] > 9.9, "{stairs:?}");
     assert!(seen.means(&of("pending", "fulfilment-2")).1 > 13.0, "all threads wait, none has a connection");
     assert!(seen.means(&of("active", "fulfilment-0")).1 < 4.0);

@@ -3,17 +3,6 @@ use super::seen::*;
 const THROTTLE: &str = "avg(kafka_consumer_fetch_manager_fetch_throttle_time_avg)";
 const COMMIT_MS: &str = "avg(kafka_consumer_coordinator_commit_latency_avg)";
 const LACKING: &str = "sum(kafka_server_replicamanager_underreplicatedpartitions)";
-const BUSY: &str = "avg(process_cpu_usage{job=\"fulfilment\"})";
-const MEMBERS: &str = "kafka_consumergroup_members";
-
-/// The values of the one series between two moments after the onset.
-fn between(seen: &Seen, query: &str, from: f64, to: f64) -> Vec<f64> {
-    seen.one(query).into_iter().filter(|(at, _)| (from..=to).contains(at)).map(|(_, value)| value).collect()
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
 
 fn most(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::MIN, f64::max)
@@ -27,12 +16,12 @@ fn a_quota_makes_consumption_a_flat_line_while_nobody_has_much_to_do() {
     // 0.85 - 0.55 * 0.6 of what usually comes.
     let share = seen.factor(DONE);
     assert!((0.42..0.64).contains(&share), "{share}");
-    let done = between(&seen, DONE, 180.0, 520.0);
+    let done = seen.between(DONE, 180.0..=520.0);
     assert!(most(&done) / mean(&done) < 1.15, "a flat line: {done:?}");
     assert!((0.8..1.2).contains(&seen.factor(INFLOW)));
     // What comes comes in lumps, so that records crowd on the processors.
     assert!((0.5..2.5).contains(&seen.factor(RECORD)), "no record is slower: {}", seen.factor(RECORD));
-    assert!(seen.factor(BUSY) < 1.0);
+    assert!(seen.factor(CPU) < 1.0);
     let lag = seen.one(LAG).last().unwrap().1;
     assert!(lag > 50_000.0, "{lag}");
     assert_eq!(seen.means(MEMBERS), (4.0, 4.0));
@@ -46,7 +35,7 @@ fn a_dead_broker_is_fenced_after_nine_seconds_and_others_lead_what_it_led() {
     assert!(up.iter().all(|(at, value)| (*at > 20.0) == (*value == 0.0) || (0.0..=20.0).contains(at)), "{up:?}");
     assert!(seen.says("Fencing broker 2 because its session has timed out.") >= 1);
     assert!(seen.says("Connection to node 2") >= 1, "clients try it in vain");
-    let lacking = between(&seen, LACKING, 60.0, 500.0);
+    let lacking = seen.between(LACKING, 60.0..=500.0);
     assert!(lacking.iter().all(|count| *count == 12.0), "each partition lacks its copy: {lacking:?}");
     let leaders = seen.ask("kafka_topic_partition_leader");
     assert_eq!(leaders.len(), 12);
@@ -64,7 +53,7 @@ fn a_dead_broker_is_fenced_after_nine_seconds_and_others_lead_what_it_led() {
 #[test]
 fn what_only_a_dead_broker_had_is_offline_until_it_is_back() {
     let seen = see("broker-gone-one-copy", 3, "target = \"3\"\n");
-    let offline = between(&seen, "sum(kafka_controller_kafkacontroller_offlinepartitionscount)", 60.0, 500.0);
+    let offline = seen.between("sum(kafka_controller_kafkacontroller_offlinepartitionscount)", 60.0..=500.0);
     assert!(offline.iter().all(|count| *count == 4.0), "{offline:?}");
     let leaders = seen.ask("kafka_topic_partition_leader");
     assert_eq!(leaders.iter().filter(|(_, points)| points.last().unwrap().1 == -1.0).count(), 4);
@@ -122,7 +111,7 @@ fn an_open_transaction_leaves_consumers_idle_while_the_log_grows() {
     let behind: Vec<bool> = lags(&seen).iter().map(|lag| *lag > 3000.0).collect();
     let count = behind.iter().filter(|is| **is).count();
     assert!((4..=6).contains(&count), "the partitions of the transaction and no other: {:?}", lags(&seen));
-    assert!(seen.factor(BUSY) < 0.9, "who waits for it has nothing to do: {}", seen.factor(BUSY));
+    assert!(seen.factor(CPU) < 0.9, "who waits for it has nothing to do: {}", seen.factor(CPU));
     assert!((0.7..1.4).contains(&seen.factor(RECORD)));
     let polled = seen.means("max(kafka_consumer_last_poll_seconds_ago)").1;
     assert!(polled < 2.0, "they poll: {polled}");
@@ -130,16 +119,16 @@ fn an_open_transaction_leaves_consumers_idle_while_the_log_grows() {
     // After its time the coordinator aborts it, and all that waited is read at once.
     let short = see("open-transaction", 7, "severity = 0.5\nparams = { timeout = 120 }\n");
     assert!(short.one(LAG).last().unwrap().1 < 2000.0);
-    assert!(most(&between(&short, LAG, 60.0, 120.0)) > 8000.0);
+    assert!(most(&short.between(LAG, 60.0..=120.0)) > 8000.0);
 }
 
 #[test]
 fn without_a_majority_nothing_is_to_be_seen_until_a_broker_fails() {
     let seen = see("no-majority", 8, "[[fault]]\nid = \"f2\"\ntarget = \"3\"\noffset = \"120s\"\n");
     let active = "sum(kafka_controller_kafkacontroller_activecontrollercount)";
-    assert_eq!(mean(&between(&seen, active, -300.0, 0.0)), 1.0);
-    assert_eq!(mean(&between(&seen, active, 30.0, 110.0)), 0.0);
-    assert!(most(&between(&seen, LAG, 20.0, 110.0)) < 3000.0, "data flows");
+    assert_eq!(mean(&seen.between(active, -300.0..=0.0)), 1.0);
+    assert_eq!(mean(&seen.between(active, 30.0..=110.0)), 0.0);
+    assert!(most(&seen.between(LAG, 20.0..=110.0)) < 3000.0, "data flows");
     assert_eq!(seen.says("Fencing broker"), 0, "nobody is there to do it");
     let led = seen.ask("kafka_topic_partition_leader");
     assert_eq!(led.iter().filter(|(_, points)| points.last().unwrap().1 == 3.0).count(), 4);
@@ -154,16 +143,16 @@ fn another_controller_takes_over_within_seconds_and_nobody_notices() {
         "params = { what = \"active\" }\n[[fault]]\nid = \"f2\"\nseverity = 0\noffset = \"9m\"\n",
     );
     assert_eq!(seen.says("Becoming the active controller at epoch 42"), 1);
-    let lags = between(&seen, LAG, 0.0, 500.0);
+    let lags = seen.between(LAG, 0.0..=500.0);
     assert!(most(&lags) < 3000.0 && seen.means(LACKING) == (0.0, 0.0));
-    assert_eq!(between(&seen, "sum(kafka_controller_kafkacontroller_activecontrollercount)", 60.0, 500.0)[0], 1.0);
+    assert_eq!(seen.between("sum(kafka_controller_kafkacontroller_activecontrollercount)", 60.0..=500.0)[0], 1.0);
 }
 
 #[test]
 fn a_volume_runs_full_evenly_and_then_its_broker_ends() {
     let seen = see("broker-volume", 9, "target = \"2\"\nseverity = 0.9\n");
     let free = "node_filesystem_avail_bytes{instance=\"kafka-b:9100\",mountpoint=\"/var/lib/kafka\"}";
-    let (early, late) = (between(&seen, free, 15.0, 90.0), between(&seen, free, 100.0, 175.0));
+    let (early, late) = (seen.between(free, 15.0..=90.0), seen.between(free, 100.0..=175.0));
     let fall = |values: &[f64]| values[0] - values[values.len() - 1];
     assert!((0.7..1.4).contains(&(fall(&early) / fall(&late))), "{early:?} {late:?}");
     let other = seen.one("node_filesystem_avail_bytes{instance=\"kafka-a:9100\",mountpoint=\"/var/lib/kafka\"}");
@@ -174,7 +163,7 @@ fn a_volume_runs_full_evenly_and_then_its_broker_ends() {
     // 900 - 780 * 0.9 seconds.
     assert!((195.0..235.0).contains(&gone), "{gone}");
     assert!(seen.says("No space left on device") >= 1 && seen.says("Stopping serving logs in dir") >= 1);
-    assert!(most(&between(&seen, LAG, 20.0, 190.0)) < 3000.0, "nothing else is to be seen before");
+    assert!(most(&seen.between(LAG, 20.0..=190.0)) < 3000.0, "nothing else is to be seen before");
 }
 
 #[test]
@@ -182,9 +171,9 @@ fn a_dead_log_cleaner_is_felt_when_its_broker_has_to_keep_a_group() {
     let seen = see("dead-cleaner", 9, "severity = 0.7\n[[fault]]\nid = \"f2\"\noffset = \"150s\"\n");
     let dead = seen.one("sum(kafka_log_logcleaner_deadthreadcount)");
     assert!(dead.iter().all(|(at, count)| if *at < 0.0 { *count == 0.0 } else { *at < 20.0 || *count == 1.0 }));
-    let size = between(&seen, "kafka_log_log_size{broker_id=\"2\"}", -60.0, 500.0);
+    let size = seen.between("kafka_log_log_size{broker_id=\"2\"}", -60.0..=500.0);
     assert!(size[0] < 1e8 && size[size.len() - 1] > 5e9, "{size:?}");
-    assert!(most(&between(&seen, LAG, 0.0, 140.0)) < 3000.0, "nobody feels it before");
+    assert!(most(&seen.between(LAG, 0.0..=140.0)) < 3000.0, "nobody feels it before");
     assert_eq!(seen.says("kafka-log-cleaner-thread-0"), 1);
     // The broker reads for minutes, and nobody can say what the group has committed.
     let known: Vec<f64> = seen.one("kafka_consumergroup_members").iter().map(|(at, _)| *at).collect();

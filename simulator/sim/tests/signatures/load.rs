@@ -69,7 +69,7 @@ fn a_poison_record_holds_its_partition_at_one_offset_while_its_reader_lives() {
             .fold((1e9, 0.0), |(least, most), (_, rate)| (f64::min(least, *rate), f64::max(most, *rate)));
         assert!(least > 0.05 && most < 2.0, "a steady rate: {least} to {most}");
         assert!(seen.means("max(kafka_consumer_last_poll_seconds_ago)").1 < 12.0, "it polls");
-        assert_eq!(seen.means("sum(kafka_consumergroup_members)"), (4.0, 4.0));
+        assert_eq!(seen.means(MEMBERS), (4.0, 4.0));
         let same = format!("orders-4@{}", stands[0]);
         assert_eq!(seen.says("Record in retry and not yet recovered"), seen.says(&format!("recovered: {same}")));
         assert!(seen.says(&same) > 60, "{}", seen.says(&same));

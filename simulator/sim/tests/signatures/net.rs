@@ -1,7 +1,6 @@
 use super::seen::*;
 
 const FETCH_MS: &str = "avg(kafka_consumer_fetch_manager_fetch_latency_avg)";
-const MEMBERS: &str = "kafka_consumergroup_members";
 const RESENT: &str = "sum(rate(node_netstat_Tcp_RetransSegs{instance=~\"worker-.*|db-a:9100\"}[1m]))";
 
 #[test]
@@ -10,7 +9,7 @@ fn a_long_way_makes_connections_be_held_longer_while_the_server_is_as_fast_as_ev
     assert!(seen.factor(USE) > 20.0, "{}", seen.factor(USE));
     assert!((0.8..1.25).contains(&seen.factor(STATEMENT)), "{}", seen.factor(STATEMENT));
     assert!(seen.factor(RECORD) > 5.0 && seen.means(PENDING).1 > 8.0);
-    assert!(seen.factor("avg(process_cpu_usage{job=\"fulfilment\"})") < 0.8);
+    assert!(seen.factor(CPU) < 0.8);
     let replica = seen.ask("avg by (pool) (hikaricp_connections_usage_seconds_max)");
     let longest = |pool: &str| means(&replica.iter().find(|(labels, _)| labels["pool"] == pool).unwrap().1).1;
     assert!(longest("orders-db") > 0.2 && longest("orders-db-replica") < 0.1, "that way and no other");

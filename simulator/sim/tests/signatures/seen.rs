@@ -1,5 +1,7 @@
 //! A run that is over, asked as an engineer would ask its Prometheus and its logs.
 
+use std::ops::{Range, RangeBounds};
+
 use lagdoctor_model::Millis;
 use lagdoctor_sim::endpoints::prometheus::answer;
 use lagdoctor_sim::{Scenario, Simulation};
@@ -96,6 +98,8 @@ pub(crate) const USE: &str = "sum by (pool) (rate(hikaricp_connections_usage_sec
 pub(crate) const STATEMENT: &str = "sum by (instance) (rate(mysql_perf_schema_events_statements_seconds_total{instance=\"orders-db:9104\"}[1m])) / \
                          sum by (instance) (rate(mysql_perf_schema_events_statements_total{instance=\"orders-db:9104\"}[1m]))";
 pub(crate) const PENDING: &str = "max(hikaricp_connections_pending{pool=\"orders-db\"})";
+pub(crate) const CPU: &str = "avg(process_cpu_usage{job=\"fulfilment\"})";
+pub(crate) const MEMBERS: &str = "sum(kafka_consumergroup_members)";
 pub(crate) const GC: &str = "max by (pod) (rate(jvm_gc_pause_seconds_sum[1m]))";
 
 /// Lag after the run, of each partition.
@@ -122,13 +126,21 @@ pub(crate) fn restarts(seen: &Seen, name: &str) -> usize {
 }
 
 impl Seen {
-    /// The mean of a query between two moments, in seconds since the onset.
-    pub(crate) fn mean_in(&self, query: &str, within: std::ops::Range<f64>) -> f64 {
-        let values: Vec<f64> =
-            self.one(query).into_iter().filter(|(at, _)| within.contains(at)).map(|(_, value)| value).collect();
-        assert!(!values.is_empty(), "{query} has no values in {within:?}");
-        values.iter().sum::<f64>() / values.len() as f64
+    /// The values of a query between two moments, in seconds since the onset.
+    pub(crate) fn between(&self, query: &str, within: impl RangeBounds<f64>) -> Vec<f64> {
+        self.one(query).into_iter().filter(|(at, _)| within.contains(at)).map(|(_, value)| value).collect()
     }
+
+    /// Their mean.
+    pub(crate) fn mean_in(&self, query: &str, within: Range<f64>) -> f64 {
+        let values = self.between(query, within.clone());
+        assert!(!values.is_empty(), "{query} has no values in {within:?}");
+        mean(&values)
+    }
+}
+
+pub(crate) fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// Says whether nothing has happened to what is measured.

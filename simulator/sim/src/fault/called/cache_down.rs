@@ -8,9 +8,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, cache, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target, cache};
 
 /// Parameter `how`: see the module.
 pub(in crate::fault) struct CacheDown;
@@ -30,12 +28,12 @@ impl Kind for CacheDown {
         "cache.down"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a cache"
+    fn target(&self) -> Target {
+        Target::Cache
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Cache(_)))
+    fn component(&self) -> &'static str {
+        "process"
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -48,10 +46,6 @@ impl Kind for CacheDown {
             _ => How::Down,
         };
         Box::new(Gone { cache: cache(cluster, &drawn.target), how })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("cache:{target}"), "process", vec![])
     }
 }
 

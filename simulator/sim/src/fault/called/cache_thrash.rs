@@ -3,9 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, cache, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target, cache};
 
 /// No parameters; the severity is how little of what is needed finds room.
 pub(in crate::fault) struct CacheThrash;
@@ -23,25 +21,17 @@ impl Kind for CacheThrash {
         "cache.thrash"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a cache"
+    fn target(&self) -> Target {
+        Target::Cache
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Cache(_)))
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "memory"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
         let room = 1.0 - (1.0 - LEAST_ROOM) * drawn.severity.clamp(0.0, 1.0);
         Box::new(Crowded { cache: cache(cluster, &drawn.target), room })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("cache:{target}"), "memory", vec![])
     }
 }
 

@@ -8,9 +8,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::{Death, Knobs};
-use crate::fault::{Drawn, Effect, Kind, database, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target, database};
 
 /// Parameter `how`: see the module.
 pub(in crate::fault) struct DbDown;
@@ -29,12 +27,12 @@ impl Kind for DbDown {
         "db.down"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a primary"
+    fn target(&self) -> Target {
+        Target::Primary
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Primary(_)))
+    fn component(&self) -> &'static str {
+        "process"
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -45,10 +43,6 @@ impl Kind for DbDown {
         let takeover_s = LEAST * libm::pow(10.0, DECADES * drawn.severity);
         let death = Death { is_silent: drawn.word("how", "crash") == "silent", takeover_s };
         Box::new(Dead { database: database(cluster, &drawn.target), death })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("database:{target}"), "process", vec![])
     }
 }
 

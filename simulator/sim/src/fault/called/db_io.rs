@@ -3,9 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, database, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target, database};
 
 /// Parameter `job`: what takes it, for people; nothing that can be seen says it.
 pub(in crate::fault) struct DbIo;
@@ -24,12 +22,12 @@ impl Kind for DbIo {
         "db.io"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a primary"
+    fn target(&self) -> Target {
+        Target::Primary
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Primary(_)))
+    fn component(&self) -> &'static str {
+        "storage"
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -39,10 +37,6 @@ impl Kind for DbIo {
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
         let factor = LEAST * libm::pow(10.0, DECADES * drawn.severity);
         Box::new(Busy { database: database(cluster, &drawn.target), share: 1.0 - 1.0 / factor })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("database:{target}"), "storage", vec![])
     }
 }
 

@@ -3,9 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, database, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target, database};
 
 /// Parameter `holder`: who holds the lock, for people; nothing that can be seen says it.
 pub(in crate::fault) struct DbLock;
@@ -25,12 +23,12 @@ impl Kind for DbLock {
         "db.lock"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a primary"
+    fn target(&self) -> Target {
+        Target::Primary
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Primary(_)))
+    fn component(&self) -> &'static str {
+        "lock"
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -40,10 +38,6 @@ impl Kind for DbLock {
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
         let share = LEAST * libm::pow(10.0, DECADES * drawn.severity);
         Box::new(Locked { database: database(cluster, &drawn.target), share: share.min(1.0) })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("database:{target}"), "lock", vec![])
     }
 }
 

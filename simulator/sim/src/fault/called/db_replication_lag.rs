@@ -9,9 +9,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, database, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target, database};
 
 /// Parameter `face`: see the module.
 pub(in crate::fault) struct DbReplicationLag;
@@ -38,12 +36,12 @@ impl Kind for DbReplicationLag {
         "db.replication-lag"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a replica"
+    fn target(&self) -> Target {
+        Target::Replica
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Replica(_)))
+    fn component(&self) -> &'static str {
+        "apply"
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -58,10 +56,6 @@ impl Kind for DbReplicationLag {
             _ => Face::Stopped,
         };
         Box::new(Behind { database: database(cluster, &drawn.target), face })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("database:{target}"), "apply", vec![])
     }
 }
 

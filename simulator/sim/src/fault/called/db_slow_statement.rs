@@ -3,9 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::{Knobs, MOST_STATEMENTS};
-use crate::fault::{Drawn, Effect, Kind, database, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target, database};
 
 /// Parameter `statement`: the place of the statement in the list of the database, from 0.
 pub(in crate::fault) struct DbSlowStatement;
@@ -25,12 +23,12 @@ impl Kind for DbSlowStatement {
         "db.slow-statement"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a database"
+    fn target(&self) -> Target {
+        Target::Database
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Primary(_) | NodeOf::Replica(_)))
+    fn component(&self) -> &'static str {
+        "statement"
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -42,10 +40,6 @@ impl Kind for DbSlowStatement {
         let known = cluster.databases[database].statements.len().min(MOST_STATEMENTS);
         let statement = (drawn.number("statement", 0.0).max(0.0) as usize).min(known.saturating_sub(1));
         Box::new(Slow { database, statement, factor: LEAST * libm::pow(10.0, DECADES * drawn.severity) })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("database:{target}"), "statement", vec![])
     }
 }
 

@@ -5,9 +5,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, endpoint, is_node, is_pool, pools};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target, endpoint, pool_name, pools};
 
 /// Parameter `lookup`: how long a look-up takes that finds nothing, such as `5s`.
 pub(in crate::fault) struct DnsFailure;
@@ -28,12 +26,12 @@ impl Kind for DnsFailure {
         "dns.failure"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "something called over HTTP, or the way SERVICE>DATABASE"
+    fn target(&self) -> Target {
+        Target::Name
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Http(_))) || is_pool(scenario, &pool_name(target))
+    fn component(&self) -> &'static str {
+        "name"
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -48,16 +46,6 @@ impl Kind for DnsFailure {
         };
         Box::new(Nameless { whose, share, lookup_s })
     }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        let kind = if target.contains('>') { "link" } else { "endpoint" };
-        (format!("{kind}:{target}"), "name", vec![])
-    }
-}
-
-/// `orders>orders-db` as pools are named: `orders/orders-db`.
-fn pool_name(target: &str) -> String {
-    target.replacen('>', "/", 1)
 }
 
 fn target_pools(cluster: &Cluster, target: &str) -> Vec<(usize, usize)> {

@@ -9,9 +9,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, endpoint, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target, endpoint};
 
 /// Parameter `how`: see the module.
 pub(in crate::fault) struct HttpSlow;
@@ -38,12 +36,12 @@ impl Kind for HttpSlow {
         "http.slow"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "something called over HTTP"
+    fn target(&self) -> Target {
+        Target::Http
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Http(_)))
+    fn component(&self) -> &'static str {
+        "latency"
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -57,10 +55,6 @@ impl Kind for HttpSlow {
             _ => How::Wait(LEAST * libm::pow(10.0, DECADES * drawn.severity)),
         };
         Box::new(Slow { endpoint: endpoint(cluster, &drawn.target), how })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("endpoint:{target}"), "latency", vec![])
     }
 }
 

@@ -4,8 +4,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, is_pool, pool_ids, pools};
-use crate::scenario::Scenario;
+use crate::fault::{Drawn, Effect, Kind, Target, pools};
 
 /// No parameters. The target is a pool such as `orders-1/orders-db`, or those of a service such as `orders/orders-db`.
 pub(in crate::fault) struct PoolLeak;
@@ -24,16 +23,12 @@ impl Kind for PoolLeak {
         "pool.leak"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a pool, as INSTANCE/DATABASE or SERVICE/DATABASE"
+    fn target(&self) -> Target {
+        Target::Pool
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_pool(scenario, target)
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "connections"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
@@ -41,14 +36,6 @@ impl Kind for PoolLeak {
             pools: pools(cluster, &drawn.target),
             share: LEAST * libm::pow(10.0, DECADES * drawn.severity),
         })
-    }
-
-    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (pool_ids(scenario, target).into_iter().next().unwrap_or_default(), "connections", vec![])
-    }
-
-    fn more_roots(&self, scenario: &Scenario, target: &str) -> Vec<String> {
-        pool_ids(scenario, target).into_iter().skip(1).collect()
     }
 }
 

@@ -3,8 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, is_pool, pool_ids, pools};
-use crate::scenario::Scenario;
+use crate::fault::{Drawn, Effect, Kind, Target, pools};
 
 /// No parameters. The target is a pool such as `orders-1/orders-db`, or those of a service such as `orders/orders-db`.
 pub(in crate::fault) struct PoolTooSmall;
@@ -19,28 +18,16 @@ impl Kind for PoolTooSmall {
         "pool.too-small"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a pool, as INSTANCE/DATABASE or SERVICE/DATABASE"
+    fn target(&self) -> Target {
+        Target::Pool
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_pool(scenario, target)
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "size"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
         Box::new(Small { pools: pools(cluster, &drawn.target), size: 1.0 - drawn.severity.clamp(0.0, 1.0) })
-    }
-
-    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (pool_ids(scenario, target).into_iter().next().unwrap_or_default(), "size", vec![])
-    }
-
-    fn more_roots(&self, scenario: &Scenario, target: &str) -> Vec<String> {
-        pool_ids(scenario, target).into_iter().skip(1).collect()
     }
 }
 

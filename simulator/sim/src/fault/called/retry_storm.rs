@@ -4,9 +4,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::{Hasty, Knobs};
-use crate::fault::{Drawn, Effect, Kind, instances, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target, instances};
 
 /// Parameter `timeout`: how long the service now waits for an answer, such as `50ms`.
 pub(in crate::fault) struct RetryStorm;
@@ -24,12 +22,12 @@ impl Kind for RetryStorm {
         "retry.storm"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a service"
+    fn target(&self) -> Target {
+        Target::Service
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Service(_)))
+    fn component(&self) -> &'static str {
+        "retries"
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -41,10 +39,6 @@ impl Kind for RetryStorm {
         let timeout_s = drawn.number("timeout", 0.05).max(0.001);
         let hasty = Hasty { timeout_s, retries: libm::round(retries) as u32 };
         Box::new(Policy { instances: instances(cluster, &drawn.target), hasty })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("service:{target}"), "retries", vec![])
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, group, is_group, services_of};
+use crate::fault::{Drawn, Effect, Kind, Target, group, services_of};
 use crate::scenario::Scenario;
 
 pub(in crate::fault) struct GroupCommitFailure;
@@ -21,16 +21,12 @@ impl Kind for GroupCommitFailure {
         "group.commit-failure"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a group"
+    fn target(&self) -> Target {
+        Target::Group
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_group(scenario, target)
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "commits"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
@@ -38,8 +34,8 @@ impl Kind for GroupCommitFailure {
         Box::new(Loss { group: group(cluster, &drawn.target), share })
     }
 
-    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("group:{target}"), "commits", services_of(scenario, target))
+    fn accepted(&self, scenario: &Scenario, target: &str) -> Vec<String> {
+        services_of(scenario, target)
     }
 }
 

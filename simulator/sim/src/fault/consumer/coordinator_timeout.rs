@@ -3,7 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, coordinator_of, group, is_group};
+use crate::fault::{Drawn, Effect, Kind, Target, coordinator_of, group};
 use crate::scenario::Scenario;
 
 pub(in crate::fault) struct GroupCoordinatorTimeout;
@@ -21,16 +21,12 @@ impl Kind for GroupCoordinatorTimeout {
         "group.coordinator-timeout"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a group"
+    fn target(&self) -> Target {
+        Target::Group
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_group(scenario, target)
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "coordinator"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
@@ -38,8 +34,8 @@ impl Kind for GroupCoordinatorTimeout {
         Box::new(Slow { group: group(cluster, &drawn.target), assignment_s })
     }
 
-    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("group:{target}"), "coordinator", coordinator_of(scenario, target).into_iter().collect())
+    fn accepted(&self, scenario: &Scenario, target: &str) -> Vec<String> {
+        coordinator_of(scenario, target).into_iter().collect()
     }
 }
 

@@ -3,9 +3,8 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, group_of, instances, is_node};
+use crate::fault::{Drawn, Effect, Kind, Target, instances};
 use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
 
 pub(in crate::fault) struct SecurityCredentials;
 
@@ -18,25 +17,20 @@ impl Kind for SecurityCredentials {
         "security.credentials"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a service"
+    fn target(&self) -> Target {
+        Target::Service
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Service(_)))
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "credentials"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
         Box::new(Denied { instances: instances(cluster, &drawn.target) })
     }
 
-    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        let group = group_of(scenario, target).map(|group| format!("group:{group}"));
-        (format!("service:{target}"), "credentials", group.into_iter().collect())
+    fn accepted(&self, scenario: &Scenario, target: &str) -> Vec<String> {
+        Target::GroupOf.ids(scenario, target)
     }
 }
 

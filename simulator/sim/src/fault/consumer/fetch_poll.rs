@@ -8,9 +8,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::{Knobs, Settings};
-use crate::fault::{Drawn, Effect, Kind, instances, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target, instances};
 
 /// Parameter `how`: `small`, the default, or `wait`.
 pub(in crate::fault) struct ConfigFetchPoll;
@@ -30,12 +28,12 @@ impl Kind for ConfigFetchPoll {
         "config.fetch-poll"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a service"
+    fn target(&self) -> Target {
+        Target::Service
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Service(_)))
+    fn component(&self) -> &'static str {
+        "settings"
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -50,10 +48,6 @@ impl Kind for ConfigFetchPoll {
             _ => Settings { poll_records: between(SMALL), ..Settings::default() },
         };
         Box::new(FetchPoll { instances: instances(cluster, &drawn.target), settings })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("service:{target}"), "settings", vec![])
     }
 }
 

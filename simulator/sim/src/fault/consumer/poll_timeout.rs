@@ -8,9 +8,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, instances, is_instance, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target, instances};
 
 /// Parameter `how`: `work`, the default, or `interval`.
 pub(in crate::fault) struct ConsumerPollTimeout;
@@ -31,12 +29,12 @@ impl Kind for ConsumerPollTimeout {
         "consumer.poll-timeout"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a service, or one of its instances"
+    fn target(&self) -> Target {
+        Target::ServiceOrInstance
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Service(_))) || is_instance(scenario, target)
+    fn component(&self) -> &'static str {
+        "poll loop"
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -51,11 +49,6 @@ impl Kind for ConsumerPollTimeout {
             stall_s: if is_short { 0.0 } else { STALL.0 + (STALL.1 - STALL.0) * severity },
             interval_s: if is_short { INTERVAL.0 * libm::pow(INTERVAL.1, severity) } else { 0.0 },
         })
-    }
-
-    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        let kind = if is_instance(scenario, target) { "instance" } else { "service" };
-        (format!("{kind}:{target}"), "poll loop", vec![])
     }
 }
 

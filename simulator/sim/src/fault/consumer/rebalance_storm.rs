@@ -3,7 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, group_of, instances, is_instance};
+use crate::fault::{Drawn, Effect, Kind, Target, instances, service_of};
 use crate::scenario::Scenario;
 
 pub(in crate::fault) struct GroupRebalanceStorm;
@@ -21,16 +21,12 @@ impl Kind for GroupRebalanceStorm {
         "group.rebalance-storm"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "an instance, as SERVICE-NUMBER"
+    fn target(&self) -> Target {
+        Target::Instance
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_instance(scenario, target)
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "membership"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
@@ -38,10 +34,8 @@ impl Kind for GroupRebalanceStorm {
         Box::new(Storm { instances: instances(cluster, &drawn.target), every_s })
     }
 
-    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        let service = target.rsplit_once('-').map_or(target, |(service, _)| service);
-        let group = group_of(scenario, service).map(|group| format!("group:{group}"));
-        (format!("instance:{target}"), "membership", group.into_iter().collect())
+    fn accepted(&self, scenario: &Scenario, target: &str) -> Vec<String> {
+        service_of(scenario, target).map(|service| Target::GroupOf.ids(scenario, service)).unwrap_or_default()
     }
 }
 

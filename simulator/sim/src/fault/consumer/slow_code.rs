@@ -3,9 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, instances, is_instance, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target, instances};
 
 /// Parameter `how`: `cpu`, the default, or `wait`.
 pub(in crate::fault) struct ConsumerSlowCode;
@@ -26,12 +24,12 @@ impl Kind for ConsumerSlowCode {
         "consumer.slow-code"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a service, or one of its instances"
+    fn target(&self) -> Target {
+        Target::ServiceOrInstance
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Service(_))) || is_instance(scenario, target)
+    fn component(&self) -> &'static str {
+        "code"
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -45,11 +43,6 @@ impl Kind for ConsumerSlowCode {
             cpu: if waits { 0.0 } else { MOST_CPU * drawn.severity },
             stall_s: if waits { STALL.0 + (STALL.1 - STALL.0) * drawn.severity } else { 0.0 },
         })
-    }
-
-    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        let kind = if is_instance(scenario, target) { "instance" } else { "service" };
-        (format!("{kind}:{target}"), "code", vec![])
     }
 }
 

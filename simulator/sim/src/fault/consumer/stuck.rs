@@ -3,8 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, instances, is_instance};
-use crate::scenario::Scenario;
+use crate::fault::{Drawn, Effect, Kind, Target, instances};
 
 pub(in crate::fault) struct ConsumerStuck;
 
@@ -17,24 +16,16 @@ impl Kind for ConsumerStuck {
         "consumer.stuck"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "an instance, as SERVICE-NUMBER"
+    fn target(&self) -> Target {
+        Target::Instance
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_instance(scenario, target)
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "threads"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
         Box::new(Stuck { instances: instances(cluster, &drawn.target) })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("instance:{target}"), "threads", vec![])
     }
 }
 

@@ -3,9 +3,8 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::{Knobs, Power};
-use crate::fault::{Drawn, Effect, Kind, group_of, instances, is_node};
+use crate::fault::{Drawn, Effect, Kind, Target, instances};
 use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
 
 pub(in crate::fault) struct ConsumerTooFew;
 
@@ -18,16 +17,12 @@ impl Kind for ConsumerTooFew {
         "consumer.too-few"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a service"
+    fn target(&self) -> Target {
+        Target::Service
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Service(_)))
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "replicas"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
@@ -36,9 +31,8 @@ impl Kind for ConsumerTooFew {
         Box::new(TooFew { removed: all.into_iter().skip(kept).collect() })
     }
 
-    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        let group = group_of(scenario, target);
-        (format!("service:{target}"), "replicas", group.map(|group| format!("group:{group}")).into_iter().collect())
+    fn accepted(&self, scenario: &Scenario, target: &str) -> Vec<String> {
+        Target::GroupOf.ids(scenario, target)
     }
 }
 

@@ -3,8 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, group, is_group};
-use crate::scenario::Scenario;
+use crate::fault::{Drawn, Effect, Kind, Target, group};
 
 pub(in crate::fault) struct GroupUnevenAssignment;
 
@@ -18,24 +17,16 @@ impl Kind for GroupUnevenAssignment {
         "group.uneven-assignment"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a group"
+    fn target(&self) -> Target {
+        Target::Group
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_group(scenario, target)
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "assignment"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
         Box::new(Uneven { group: group(cluster, &drawn.target), skew: drawn.severity.clamp(0.0, 1.0) })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("group:{target}"), "assignment", vec![])
     }
 }
 

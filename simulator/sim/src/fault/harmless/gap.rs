@@ -3,10 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, is_instance, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
-use crate::telemetry::exporter::LAG_EXPORTER;
+use crate::fault::{Drawn, Effect, Kind, Target};
 
 /// Any severity is the same silence.
 pub(in crate::fault) struct ExporterGap;
@@ -18,30 +15,16 @@ impl Kind for ExporterGap {
         "exporter.gap"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "whatever has an exporter, such as `fulfilment-2`, a database or a host, or `kafka-exporter`"
+    fn target(&self) -> Target {
+        Target::Exporter
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        let has_exporter = |of: &NodeOf| {
-            matches!(
-                of,
-                NodeOf::Producer | NodeOf::Primary(_) | NodeOf::Replica(_) | NodeOf::Cache(_) | NodeOf::Host(_)
-            )
-        };
-        target == LAG_EXPORTER || is_instance(scenario, target) || is_node(scenario, target, has_exporter)
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "exporter"
     }
 
     fn effect(&self, drawn: &Drawn, _: &Cluster) -> Box<dyn Effect> {
         Box::new(Unheard(drawn.target.clone()))
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (target.to_owned(), "exporter", vec![])
     }
 }
 

@@ -3,9 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, instances, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target, instances};
 
 /// Any severity is the same release.
 pub(in crate::fault) struct DeployRolling;
@@ -19,24 +17,16 @@ impl Kind for DeployRolling {
         "deploy.rolling"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a service"
+    fn target(&self) -> Target {
+        Target::Service
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Service(_)))
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "release"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
         Box::new(Release { instances: instances(cluster, &drawn.target) })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("service:{target}"), "release", vec![])
     }
 }
 

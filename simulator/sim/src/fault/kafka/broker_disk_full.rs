@@ -1,11 +1,10 @@
 //! Row 41: something fills the volume of a broker. Free space goes down evenly and nothing else is to be seen, until nothing can
 //! be written any more: then the broker loses its log directory, and with its only one, ends.
 
-use super::{broker, is_broker};
+use super::broker;
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind};
-use crate::scenario::Scenario;
+use crate::fault::{Drawn, Effect, Kind, Target};
 
 pub(in crate::fault) struct BrokerDiskFull;
 
@@ -23,26 +22,18 @@ impl Kind for BrokerDiskFull {
         "broker.disk-full"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a broker, by its number"
+    fn target(&self) -> Target {
+        Target::Broker
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_broker(scenario, target)
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "volume"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
         let broker = broker(cluster, &drawn.target);
         let after = FULL_AFTER.0 + (FULL_AFTER.1 - FULL_AFTER.0) * drawn.severity;
         Box::new(Fills { broker, fill: cluster.kafka.brokers[broker].free(0.0) / after })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("broker:{target}"), "volume", vec![])
     }
 }
 

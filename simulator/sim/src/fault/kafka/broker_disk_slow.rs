@@ -1,11 +1,10 @@
 //! Row 40: the disk of a broker takes many times as long as it should. Appends hold the request handlers, requests wait in
 //! line, what the broker should copy from others falls behind, and the healthy leaders write after 30 s that it has.
 
-use super::{broker, is_broker};
+use super::broker;
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind};
-use crate::scenario::Scenario;
+use crate::fault::{Drawn, Effect, Kind, Target};
 
 pub(in crate::fault) struct BrokerDiskSlow;
 
@@ -24,25 +23,17 @@ impl Kind for BrokerDiskSlow {
         "broker.disk-slow"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a broker, by its number"
+    fn target(&self) -> Target {
+        Target::Broker
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_broker(scenario, target)
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "disk"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
         let factor = LEAST * libm::pow(10.0, DECADES * drawn.severity);
         Box::new(Slow { broker: broker(cluster, &drawn.target), factor })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("broker:{target}"), "disk", vec![])
     }
 }
 

@@ -1,11 +1,10 @@
 //! Row 39: the process of a broker is gone. What it led has no leader until the controller has missed it for 9 s, what must
 //! be on it waits as long, and a group that it kept commits nothing until another broker has read what it committed.
 
-use super::{broker, is_broker};
+use super::broker;
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind};
-use crate::scenario::Scenario;
+use crate::fault::{Drawn, Effect, Kind, Target};
 
 pub(in crate::fault) struct BrokerDown;
 
@@ -18,24 +17,16 @@ impl Kind for BrokerDown {
         "broker.down"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a broker, by its number"
+    fn target(&self) -> Target {
+        Target::Broker
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_broker(scenario, target)
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "process"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
         Box::new(Down { broker: broker(cluster, &drawn.target) })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("broker:{target}"), "process", vec![])
     }
 }
 

@@ -1,11 +1,10 @@
 //! Row 43: the JVM of a broker stops for seconds, again and again. Nobody gets an answer while it does; when it lasts more than
 //! 9 s the broker is fenced, although its process is there and comes back by itself.
 
-use super::{broker, is_broker};
+use super::broker;
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind};
-use crate::scenario::Scenario;
+use crate::fault::{Drawn, Effect, Kind, Target};
 
 pub(in crate::fault) struct BrokerGc;
 
@@ -24,25 +23,17 @@ impl Kind for BrokerGc {
         "broker.gc"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a broker, by its number"
+    fn target(&self) -> Target {
+        Target::Broker
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_broker(scenario, target)
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "heap"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
         let between = |(least, most): (f64, f64)| least + (most - least) * drawn.severity;
         Box::new(Pauses { broker: broker(cluster, &drawn.target), pause_s: between(PAUSE), every_s: between(EVERY) })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("broker:{target}"), "heap", vec![])
     }
 }
 

@@ -1,11 +1,10 @@
 //! The log cleaner of a broker dies, with one line in its log. Compacted topics grow from then on and nothing else is to be seen,
 //! until a group has to be kept by this broker: it reads all of that first, and the group commits nothing for so long.
 
-use super::{broker, is_broker};
+use super::broker;
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind};
-use crate::scenario::Scenario;
+use crate::fault::{Drawn, Effect, Kind, Target};
 
 pub(in crate::fault) struct BrokerLogCleaner;
 
@@ -23,25 +22,17 @@ impl Kind for BrokerLogCleaner {
         "broker.log-cleaner"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a broker, by its number"
+    fn target(&self) -> Target {
+        Target::Broker
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_broker(scenario, target)
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "log cleaner"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
         let dirties = WRITTEN.0 + (WRITTEN.1 - WRITTEN.0) * drawn.severity;
         Box::new(Dead { broker: broker(cluster, &drawn.target), dirties })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("broker:{target}"), "log cleaner", vec![])
     }
 }
 

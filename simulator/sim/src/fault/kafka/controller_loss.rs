@@ -1,11 +1,10 @@
 //! Row 42: the active controller is lost, or the controllers have no majority any more. Data flows as always, and nothing can change: whoever fails from now on is
 //! replaced by nobody.
 
-use super::{broker, is_broker};
+use super::broker;
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind};
-use crate::scenario::Scenario;
+use crate::fault::{Drawn, Effect, Kind, Target};
 
 /// Parameter `what`: `quorum`, the default, or `active`: only the controller of the target, so that another one takes over.
 pub(in crate::fault) struct ControllerLoss;
@@ -20,12 +19,12 @@ impl Kind for ControllerLoss {
         "controller.loss"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a broker, by its number"
+    fn target(&self) -> Target {
+        Target::Broker
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_broker(scenario, target)
+    fn component(&self) -> &'static str {
+        "controller"
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -37,10 +36,6 @@ impl Kind for ControllerLoss {
             broker: broker(cluster, &drawn.target),
             has_majority: drawn.word("what", "quorum") == "active",
         })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("broker:{target}"), "controller", vec![])
     }
 }
 

@@ -10,10 +10,8 @@ mod quota_throttle;
 mod topic_metadata_change;
 mod txn_hang;
 
-use super::{Kind, is_node};
+use super::Kind;
 use crate::cluster::Cluster;
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
 
 /// Every kind of this area.
 pub(super) const KINDS: &[&dyn Kind] = &[
@@ -27,10 +25,6 @@ pub(super) const KINDS: &[&dyn Kind] = &[
     &broker_log_cleaner::BrokerLogCleaner,
     &topic_metadata_change::TopicMetadataChange,
 ];
-
-fn is_broker(scenario: &Scenario, target: &str) -> bool {
-    is_node(scenario, target, |of| matches!(of, NodeOf::Broker))
-}
 
 /// Index of a broker.
 fn broker(cluster: &Cluster, target: &str) -> usize {

@@ -3,9 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target};
 
 pub(in crate::fault) struct QuotaThrottle;
 
@@ -23,16 +21,12 @@ impl Kind for QuotaThrottle {
         "quota.throttle"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a service, whose group it is"
+    fn target(&self) -> Target {
+        Target::GroupOf
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Service(_)))
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "quota"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
@@ -41,15 +35,6 @@ impl Kind for QuotaThrottle {
         let topic = &cluster.topics[cluster.groups[group].topic];
         let usual = topic.usual_inflow() * topic.record_bytes() / cluster.kafka.brokers.len().max(1) as f64;
         Box::new(Throttled { group, quota: usual * (SHARE.0 + (SHARE.1 - SHARE.0) * drawn.severity) })
-    }
-
-    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        let spec = scenario.nodes.iter().find(|node| node.id == target).map(|node| &node.of);
-        let group = match spec {
-            Some(NodeOf::Service(service)) => service.kafka.group.as_str(),
-            _ => target,
-        };
-        (format!("group:{group}"), "quota", vec![])
     }
 }
 

@@ -3,9 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target};
 
 pub(in crate::fault) struct TopicMetadataChange;
 
@@ -22,16 +20,12 @@ impl Kind for TopicMetadataChange {
         "topic.metadata-change"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a topic"
+    fn target(&self) -> Target {
+        Target::Topic
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Topic(_)))
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "partitions"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
@@ -39,10 +33,6 @@ impl Kind for TopicMetadataChange {
         let share = MOST * drawn.severity.clamp(0.0, 1.0);
         let partitions = libm::ceil(share * cluster.topics[topic].partitions.len() as f64).max(1.0) as u32;
         Box::new(Added { topic, partitions })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("topic:{target}"), "partitions", vec![])
     }
 }
 

@@ -3,9 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target};
 
 /// Parameter `timeout`: seconds after which the transaction is aborted, `transaction.timeout.ms`.
 pub(in crate::fault) struct TxnHang;
@@ -26,19 +24,12 @@ impl Kind for TxnHang {
         "txn.hang"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a producer whose topic is read by a service with `isolation = \"read_committed\"`"
+    fn target(&self) -> Target {
+        Target::CommittedProducer
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        let is_fed = |topic: &str| {
-            scenario.workloads.get(topic).is_some_and(|load| load.producers.iter().any(|producer| producer == target))
-        };
-        let reads = |of: &NodeOf| match of {
-            NodeOf::Service(service) => service.kafka.isolation.is_committed() && is_fed(&service.kafka.topic),
-            _ => false,
-        };
-        is_node(scenario, target, |of| matches!(of, NodeOf::Producer)) && scenario.nodes.iter().any(|n| reads(&n.of))
+    fn component(&self) -> &'static str {
+        "transaction"
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -53,10 +44,6 @@ impl Kind for TxnHang {
             share: SHARE.0 + (SHARE.1 - SHARE.0) * drawn.severity,
             timeout_s: drawn.number("timeout", LONGEST_S).clamp(1.0, LONGEST_S),
         })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("producer:{target}"), "transaction", vec![])
     }
 }
 

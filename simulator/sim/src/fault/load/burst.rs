@@ -3,9 +3,8 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, is_node};
+use crate::fault::{Drawn, Effect, Kind, Target, feeds, producer};
 use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
 
 pub(in crate::fault) struct LoadBurst;
 
@@ -23,27 +22,20 @@ impl Kind for LoadBurst {
         "load.burst"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a producer"
+    fn target(&self) -> Target {
+        Target::Producer
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Producer))
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "load"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
-        let producer = cluster.producers.iter().position(|producer| producer.name == drawn.target).unwrap_or(0);
-        Box::new(Burst { producer, more: MOST * drawn.severity })
+        Box::new(Burst { producer: producer(cluster, &drawn.target), more: MOST * drawn.severity })
     }
 
-    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        let feeds = |producers: &[String]| producers.iter().any(|producer| producer == target);
-        let topics = scenario.workloads.iter().filter(|(_, load)| feeds(&load.producers));
-        (format!("producer:{target}"), "load", topics.map(|(topic, _)| format!("topic:{topic}")).take(2).collect())
+    fn accepted(&self, scenario: &Scenario, target: &str) -> Vec<String> {
+        feeds(scenario, target)
     }
 }
 

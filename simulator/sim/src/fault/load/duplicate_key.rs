@@ -3,9 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, instances, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target, instances};
 
 /// A worse one ends the sessions of more of its instances.
 pub(in crate::fault) struct DataDuplicateKey;
@@ -20,26 +18,18 @@ impl Kind for DataDuplicateKey {
         "data.duplicate-key"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a service"
+    fn target(&self) -> Target {
+        Target::Service
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Service(_)))
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "idempotency"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
         let instances = instances(cluster, &drawn.target);
         let evicted = libm::ceil(drawn.severity * instances.len() as f64) as usize;
         Box::new(Twice { evicted: evicted.clamp(1, instances.len().max(1)), instances })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("service:{target}"), "idempotency", vec![])
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, is_partition, partition};
+use crate::fault::{Drawn, Effect, Kind, Target, partition};
 use crate::scenario::Scenario;
 
 pub(in crate::fault) struct LoadHotKey;
@@ -22,16 +22,12 @@ impl Kind for LoadHotKey {
         "load.hot-key"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a partition, as TOPIC/NUMBER"
+    fn target(&self) -> Target {
+        Target::Partition
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_partition(scenario, target)
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "keys"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
@@ -40,9 +36,8 @@ impl Kind for LoadHotKey {
         Box::new(HotKey { topic, partition, share })
     }
 
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        let topic = target.rsplit_once('/').map_or(target, |(topic, _)| topic);
-        (format!("partition:{target}"), "keys", vec![format!("topic:{topic}")])
+    fn accepted(&self, _: &Scenario, target: &str) -> Vec<String> {
+        target.rsplit_once('/').map(|(topic, _)| format!("topic:{topic}")).into_iter().collect()
     }
 }
 

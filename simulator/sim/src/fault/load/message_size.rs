@@ -3,9 +3,8 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, feeds, is_node, producer};
+use crate::fault::{Drawn, Effect, Kind, Target, feeds, producer};
 use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
 
 pub(in crate::fault) struct LoadMessageSize;
 
@@ -22,16 +21,12 @@ impl Kind for LoadMessageSize {
         "load.message-size"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a producer"
+    fn target(&self) -> Target {
+        Target::Producer
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Producer))
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "records"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
@@ -39,8 +34,8 @@ impl Kind for LoadMessageSize {
         Box::new(Larger { producer: producer(cluster, &drawn.target), factor })
     }
 
-    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("producer:{target}"), "records", feeds(scenario, target))
+    fn accepted(&self, scenario: &Scenario, target: &str) -> Vec<String> {
+        feeds(scenario, target)
     }
 }
 

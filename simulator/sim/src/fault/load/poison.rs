@@ -3,8 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, is_partition, partition};
-use crate::scenario::Scenario;
+use crate::fault::{Drawn, Effect, Kind, Target, partition};
 
 /// A worse record keeps its handler busy for longer before it fails, and so its neighbours waiting.
 pub(in crate::fault) struct DataPoison;
@@ -23,25 +22,17 @@ impl Kind for DataPoison {
         "data.poison"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a partition, as TOPIC/NUMBER"
+    fn target(&self) -> Target {
+        Target::Partition
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_partition(scenario, target)
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "record"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
         let (topic, partition) = partition(cluster, &drawn.target);
         Box::new(Poison { topic, partition, fails_after_s: MOST_S * drawn.severity * drawn.severity })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("partition:{target}"), "record", vec![])
     }
 }
 

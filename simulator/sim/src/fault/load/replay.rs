@@ -3,8 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, group, is_group};
-use crate::scenario::Scenario;
+use crate::fault::{Drawn, Effect, Kind, Target, group};
 
 pub(in crate::fault) struct LoadReplay;
 
@@ -21,25 +20,17 @@ impl Kind for LoadReplay {
         "load.replay"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a group"
+    fn target(&self) -> Target {
+        Target::Group
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_group(scenario, target)
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "offsets"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
         let share = SHARE.0 + (SHARE.1 - SHARE.0) * drawn.severity.clamp(0.0, 1.0);
         Box::new(Replay { group: group(cluster, &drawn.target), share })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("group:{target}"), "offsets", vec![])
     }
 }
 

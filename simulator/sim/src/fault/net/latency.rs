@@ -1,11 +1,10 @@
 //! Row 45: a way has become longer. Whoever makes many round trips over it for each record is slow, and the far end, by its
 //! own clock, is as fast as ever.
 
-use super::{End, OnTheWay, ends, root_of};
+use super::OnTheWay;
 use crate::cluster::Cluster;
 use crate::cluster::kafka::link::Way;
-use crate::fault::{Drawn, Effect, Kind};
-use crate::scenario::Scenario;
+use crate::fault::{Between, Drawn, Effect, Kind, Target};
 
 /// Parameter `jitter`: how much round trips differ, as the standard deviation of their logarithm.
 pub(in crate::fault) struct NetLatency;
@@ -20,12 +19,12 @@ impl Kind for NetLatency {
         "net.latency"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a way such as `fulfilment>orders-db` or `fulfilment>kafka`"
+    fn target(&self) -> Target {
+        Target::Link(Between::Any)
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        matches!(ends(scenario, target), Some((End::Client, End::Broker | End::Other) | (End::Broker, End::Broker)))
+    fn component(&self) -> &'static str {
+        "network"
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -39,9 +38,5 @@ impl Kind for NetLatency {
         let (least, most) = if to_broker { BROKER_DELAY } else { DELAY };
         on.way = Way { delay_s: least + (most - least) * drawn.severity, jitter, ..Way::default() };
         Box::new(on)
-    }
-
-    fn root(&self, scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        root_of(scenario, target)
     }
 }

@@ -8,13 +8,12 @@ mod partition_client;
 
 use std::sync::Arc;
 
-use super::{Kind, is_instance};
+use super::Kind;
+use super::target::KAFKA;
 use crate::cluster::Cluster;
 use crate::cluster::kafka::link::{LinkKnobs, Place, Way};
 use crate::cluster::knobs::Knobs;
 use crate::fault::Effect;
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
 
 /// Every kind of this area.
 pub(super) const KINDS: &[&dyn Kind] = &[
@@ -23,39 +22,6 @@ pub(super) const KINDS: &[&dyn Kind] = &[
     &partition_client::NetPartitionClient,
     &partition_broker::NetPartitionBroker,
 ];
-
-/// The name that stands for all brokers.
-const KAFKA: &str = "kafka";
-
-/// What a name stands for at one end of a way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Client,
-    Broker,
-    Other,
-}
-
-fn end(scenario: &Scenario, name: &str) -> Option<End> {
-    if name == KAFKA {
-        return Some(End::Broker);
-    }
-    if is_instance(scenario, name) {
-        return Some(End::Client);
-    }
-    let node = scenario.nodes.iter().find(|node| node.id == name)?;
-    match node.of {
-        NodeOf::Producer | NodeOf::Service(_) => Some(End::Client),
-        NodeOf::Broker => Some(End::Broker),
-        NodeOf::Primary(_) | NodeOf::Replica(_) | NodeOf::Cache(_) | NodeOf::Http(_) => Some(End::Other),
-        NodeOf::Topic(_) | NodeOf::Host(_) => None,
-    }
-}
-
-/// The kinds of both ends of a way.
-fn ends(scenario: &Scenario, target: &str) -> Option<(End, End)> {
-    let (from, to) = target.split_once('>')?;
-    Some((end(scenario, from)?, end(scenario, to)?)).filter(|_| from != to)
-}
 
 /// Everybody at one end of a way.
 fn places(cluster: &Cluster, name: &str) -> Vec<Place> {
@@ -95,10 +61,4 @@ impl Effect for OnTheWay {
         let way = Way { delay_s: delay_s * level, jitter, loss: loss * level, is_cut: is_cut && level > 0.0 };
         knobs.kafka.links.push(LinkKnobs { name: self.name.clone(), ends: self.ends.clone(), way });
     }
-}
-
-/// The node of a way, and what is right as well: whoever stands alone at its near end.
-fn root_of(scenario: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-    let near = target.split_once('>').map(|(from, _)| from).filter(|from| is_instance(scenario, from));
-    (format!("link:{target}"), "network", near.map(|near| format!("instance:{near}")).into_iter().collect())
 }

@@ -4,9 +4,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::{Knobs, NextVersion, Settings};
-use crate::fault::{Drawn, Effect, Kind, instances, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target, instances};
 
 /// Parameter `pods`: to how many instances it goes out; half of them when it is missing.
 pub(in crate::fault) struct DeployBadVersion;
@@ -25,12 +23,12 @@ impl Kind for DeployBadVersion {
         "deploy.bad-version"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a service"
+    fn target(&self) -> Target {
+        Target::Service
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Service(_)))
+    fn component(&self) -> &'static str {
+        "version"
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -43,10 +41,6 @@ impl Kind for DeployBadVersion {
         instances.truncate((pods.max(1.0) as usize).min(instances.len()));
         let between = |(least, most): (f64, f64)| least + (most - least) * drawn.severity;
         Box::new(Rollout { instances, next: NextVersion { cpu: between(CPU), fails: between(FAILS) } })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("service:{target}"), "version", vec![])
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, instances, is_instance};
+use crate::fault::{Drawn, Effect, Kind, Target, instances};
 use crate::scenario::Scenario;
 
 pub(in crate::fault) struct JvmGcYoung;
@@ -24,16 +24,12 @@ impl Kind for JvmGcYoung {
         "jvm.gc-young"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "an instance of a service, such as `fulfilment-2`"
+    fn target(&self) -> Target {
+        Target::Jvm
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_instance(scenario, target)
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "heap"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
@@ -41,8 +37,8 @@ impl Kind for JvmGcYoung {
         Box::new(Churn { instances: instances(cluster, &drawn.target), more, surviving })
     }
 
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("jvm:{target}"), "heap", vec![format!("instance:{target}")])
+    fn accepted(&self, _: &Scenario, target: &str) -> Vec<String> {
+        vec![format!("instance:{target}")]
     }
 }
 

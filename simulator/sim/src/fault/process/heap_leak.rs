@@ -8,7 +8,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, instances, is_instance};
+use crate::fault::{Drawn, Effect, Kind, Target, instances};
 use crate::scenario::Scenario;
 
 /// Parameter `how`: `bounded`, the default, or `endless`.
@@ -31,12 +31,12 @@ impl Kind for JvmHeapLeak {
         "jvm.heap-leak"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "an instance of a service, such as `fulfilment-2`"
+    fn target(&self) -> Target {
+        Target::Jvm
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_instance(scenario, target)
+    fn component(&self) -> &'static str {
+        "heap"
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -52,8 +52,8 @@ impl Kind for JvmHeapLeak {
         Box::new(Leak { instances: instances(cluster, &drawn.target), share, rate })
     }
 
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("jvm:{target}"), "heap", vec![format!("instance:{target}")])
+    fn accepted(&self, _: &Scenario, target: &str) -> Vec<String> {
+        vec![format!("instance:{target}")]
     }
 }
 

@@ -3,9 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target};
 
 /// Parameter `how`: `ahead`, the default, or `behind`.
 pub(in crate::fault) struct HostClock;
@@ -23,12 +21,12 @@ impl Kind for HostClock {
         "host.clock"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a host"
+    fn target(&self) -> Target {
+        Target::Host
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Host(_)))
+    fn component(&self) -> &'static str {
+        "clock"
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -40,10 +38,6 @@ impl Kind for HostClock {
         let seconds = WRONG.0 + (WRONG.1 - WRONG.0) * drawn.severity;
         let is_behind = drawn.word("how", "ahead") == "behind";
         Box::new(Wrong { host, seconds: if is_behind { -seconds } else { seconds } })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("host:{target}"), "clock", vec![])
     }
 }
 

@@ -8,9 +8,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target};
 
 /// Parameter `how`: see the module.
 pub(in crate::fault) struct HostCpu;
@@ -31,12 +29,12 @@ impl Kind for HostCpu {
         "host.cpu"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a host"
+    fn target(&self) -> Target {
+        Target::Host
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Host(_)))
+    fn component(&self) -> &'static str {
+        "cpu"
     }
 
     fn params(&self) -> &'static [&'static str] {
@@ -49,10 +47,6 @@ impl Kind for HostCpu {
         let host = cluster.hosts.iter().position(|host| host.name == drawn.target).unwrap_or(0);
         let (wanted, stolen) = if is_stolen { (0.0, between(STOLEN)) } else { (between(WANTED), 0.0) };
         Box::new(Pressed { host, wanted, stolen })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("host:{target}"), "cpu", vec![])
     }
 }
 

@@ -3,9 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, is_node};
-use crate::scenario::Scenario;
-use crate::scenario::node::NodeOf;
+use crate::fault::{Drawn, Effect, Kind, Target};
 
 pub(in crate::fault) struct HostDiskFull;
 
@@ -23,25 +21,17 @@ impl Kind for HostDiskFull {
         "host.disk-full"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "a host"
+    fn target(&self) -> Target {
+        Target::Host
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_node(scenario, target, |of| matches!(of, NodeOf::Host(_)))
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "volume"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
         let host = cluster.hosts.iter().position(|host| host.name == drawn.target).unwrap_or(0);
         Box::new(Filling { host, wanted: WANTED.0 + (WANTED.1 - WANTED.0) * drawn.severity })
-    }
-
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("host:{target}"), "volume", vec![])
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, instances, is_instance};
+use crate::fault::{Drawn, Effect, Kind, Target, instances};
 use crate::scenario::Scenario;
 
 pub(in crate::fault) struct LogsFlood;
@@ -22,16 +22,12 @@ impl Kind for LogsFlood {
         "logs.flood"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "an instance of a service, such as `fulfilment-2`"
+    fn target(&self) -> Target {
+        Target::Instance
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_instance(scenario, target)
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "logging"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
@@ -39,8 +35,8 @@ impl Kind for LogsFlood {
         Box::new(Flood { instances: instances(cluster, &drawn.target), lines })
     }
 
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("instance:{target}"), "logging", vec![format!("jvm:{target}")])
+    fn accepted(&self, _: &Scenario, target: &str) -> Vec<String> {
+        vec![format!("jvm:{target}")]
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::knobs::Knobs;
-use crate::fault::{Drawn, Effect, Kind, instances, is_instance};
+use crate::fault::{Drawn, Effect, Kind, Target, instances};
 use crate::scenario::Scenario;
 
 pub(in crate::fault) struct ThreadsExhausted;
@@ -21,16 +21,12 @@ impl Kind for ThreadsExhausted {
         "threads.exhausted"
     }
 
-    fn happens_to(&self) -> &'static str {
-        "an instance of a service, such as `fulfilment-2`"
+    fn target(&self) -> Target {
+        Target::Instance
     }
 
-    fn fits(&self, scenario: &Scenario, target: &str) -> bool {
-        is_instance(scenario, target)
-    }
-
-    fn params(&self) -> &'static [&'static str] {
-        &[]
+    fn component(&self) -> &'static str {
+        "threads"
     }
 
     fn effect(&self, drawn: &Drawn, cluster: &Cluster) -> Box<dyn Effect> {
@@ -38,8 +34,8 @@ impl Kind for ThreadsExhausted {
         Box::new(Stuck { instances: instances(cluster, &drawn.target), share })
     }
 
-    fn root(&self, _: &Scenario, target: &str) -> (String, &'static str, Vec<String>) {
-        (format!("instance:{target}"), "threads", vec![format!("jvm:{target}")])
+    fn accepted(&self, _: &Scenario, target: &str) -> Vec<String> {
+        vec![format!("jvm:{target}")]
     }
 }
 
