@@ -1,6 +1,6 @@
 //! `bundle.toml`: which window, from where, and what was missing already when the bundle was written.
 
-use lagdoctor_model::{Gap, GapCause, Millis, NodeId, SignalName, Timestamp, Window};
+use lagdoctor_model::{Gap, GapCause, KnownSymptom, Millis, NodeId, Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
 /// What a bundle says of itself besides its signals.
@@ -8,20 +8,6 @@ use serde::{Deserialize, Serialize};
 pub struct Meta {
     /// Where it comes from, for people: `recorded from prod-eu`, `simulated, scenario 3f2a, seed 7`.
     pub source: String,
-    /// What hurt, where the writer knows.
-    pub symptom: Option<KnownSymptom>,
-}
-
-/// A symptom that somebody named when the bundle was written: the group that was complained about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KnownSymptom {
-    /// The node that hurts.
-    pub node: NodeId,
-    /// The signal that shows it.
-    pub signal: SignalName,
-    /// When it began.
-    #[serde(rename = "onset_ms", default, skip_serializing_if = "Option::is_none")]
-    pub onset: Option<Timestamp>,
 }
 
 /// More points than this are no incident window: a wrong unit is likely, and everything on the grid would be as long.

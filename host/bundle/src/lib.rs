@@ -5,19 +5,21 @@
 //! what is broken becomes a [`lagdoctor_model::Gap`] that names file and line, and the rest is used. [`write()`]
 //! gives the same bytes for the same signals. The [`Truth`] of a labelled bundle lies beside it, never in it.
 //!
-//! [`pack`] and [`unpack`] do the same without a folder.
+//! [`pack`] and [`unpack`] do the same without a folder. [`mod@import`] makes labelled bundles of what others recorded.
 //!
 //! Start at [`read()`]; a folder goes through `read` → `read::{topology, series, lines}` → `Signals::normalised`.
 //! Text is redacted on the way in and on the way out.
 
 mod files;
 mod header;
+pub mod import;
 mod read;
 mod trouble;
 mod truth;
 mod write;
 
-pub use header::{KnownSymptom, Meta};
+pub use header::Meta;
+pub use lagdoctor_model::KnownSymptom;
 pub use read::{BundleError, Recorded, read, unpack};
 pub use truth::{Alternative, Root, Truth, TruthError};
 pub use write::{WriteError, pack, topology_json, write};

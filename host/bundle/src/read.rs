@@ -11,9 +11,9 @@ mod topology;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use lagdoctor_model::{Gap, NodeId, Redactor, Signals, Topology, Vocabulary, Window};
+use lagdoctor_model::{Gap, KnownSymptom, NodeId, Redactor, Signals, Topology, Vocabulary, Window};
 
-use crate::header::{KnownSymptom, Meta, RawGap, RawWindow};
+use crate::header::{Meta, RawGap, RawWindow};
 use crate::trouble::{Place, Trouble, Troubles};
 use crate::{SCHEMA, files};
 use lines::Lines;
@@ -163,7 +163,7 @@ fn from(source: &Source<'_>) -> Result<Recorded, BundleError> {
     }
     if let Some(symptom) = symptom {
         match symptom.try_into::<KnownSymptom>() {
-            Ok(symptom) => meta.symptom = Some(symptom),
+            Ok(symptom) => signals.reported = Some(symptom),
             Err(error) => {
                 troubles.add_about(Trouble::WrongShape, Place::File, &format!("symptom: {}", error.message()))
             }
@@ -225,7 +225,7 @@ fn read_header(source: &Source<'_>) -> Result<Header, BundleError> {
         Some(toml::Value::Array(gaps)) => gaps,
         other => other.into_iter().collect(),
     };
-    Ok(Header { window, meta: Meta { source, symptom: None }, symptom: table.remove("symptom"), gaps })
+    Ok(Header { window, meta: Meta { source }, symptom: table.remove("symptom"), gaps })
 }
 
 fn is_absent(error: &io::Error) -> bool {

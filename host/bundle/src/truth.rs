@@ -11,6 +11,12 @@ use serde::{Deserialize, Serialize};
 /// What really happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Truth {
+    /// What people call the incident; empty for the name of its folder.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Incidents that are alike: graded together, and drawn together when an interval is made. Empty for the class.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub family: String,
     /// Whether anything did; false for fault-free and harmless windows.
     pub incident: bool,
     /// When the fault began.
@@ -44,8 +50,9 @@ pub struct Root {
     /// Which part of the node, for people: `lock`, `disk`, `apply thread`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub component: String,
-    /// What.
-    pub class: Class,
+    /// What; `None` where nobody says it in a word of `classes.toml`, so that the place alone is graded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
     /// What is as right: at most two other nodes or classes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accept: Vec<Alternative>,

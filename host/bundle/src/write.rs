@@ -141,7 +141,7 @@ fn each_file(
         ..gap.clone()
     });
     let (window, gaps) = (RawWindow::of(signals.window), gaps.map(Into::into).collect());
-    let header = RawHeader { schema: SCHEMA, source: &source, window, symptom: meta.symptom.as_ref(), gaps };
+    let header = RawHeader { schema: SCHEMA, source: &source, window, symptom: signals.reported.as_ref(), gaps };
     file(files::HEADER, &|out| out.write_all(toml::to_string(&header).map_err(io::Error::other)?.as_bytes()))?;
     file(files::TOPOLOGY, &|out| topology(out, signals.topology.nodes(), signals.topology.edges()))?;
     file(files::SERIES, &|out| signals.series.iter().try_for_each(|series| line(out, &series_line(series))))?;

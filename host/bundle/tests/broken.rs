@@ -423,7 +423,7 @@ fn a_broken_symptom_or_gap_in_the_header_costs_only_itself() {
         &["bundle.toml gap 1 and 1 more entry: not as the schema has it (unknown variant `gremlins`, expected one of \
              `unreachable`, `refused`, `malformed`, `not-configured`, `plugin-failed`, `n…); left out; see FORMAT.md"],
     );
-    assert_eq!(recorded.meta.symptom, None);
+    assert_eq!(recorded.signals.reported, None);
 }
 
 #[test]

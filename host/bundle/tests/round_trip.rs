@@ -111,18 +111,22 @@ fn some_signals() -> impl Strategy<Value = Signals> {
                     statement: statement.trim().to_owned(),
                 });
             }
+            signals.reported = Some(a_symptom());
             signals
         },
     )
 }
 
 fn a_meta() -> Meta {
-    let symptom = KnownSymptom {
+    Meta { source: "simulated, seed 7".to_owned() }
+}
+
+fn a_symptom() -> KnownSymptom {
+    KnownSymptom {
         node: node("group:g"),
         signal: SignalName::new("kafka.consumer_group.backlog").unwrap(),
         onset: Some(ms(17)),
-    };
-    Meta { source: "simulated, seed 7".to_owned(), symptom: Some(symptom) }
+    }
 }
 
 /// Takes nothing out.
@@ -212,8 +216,8 @@ proptest! {
 fn files_of_a_bundle_read_as_people_expect() {
     let folder = TempDir::new().unwrap();
     let dir = folder.path().join("b");
-    let recorded = Folder::with(&[]).read();
-    write(&dir, &recorded.signals, &a_meta()).unwrap();
+    let signals = Signals { reported: Some(a_symptom()), ..Folder::with(&[]).read().signals };
+    write(&dir, &signals, &a_meta()).unwrap();
     let text = |name: &str| fs::read_to_string(dir.join(name)).unwrap();
     assert_eq!(
         text("bundle.toml"),
@@ -300,6 +304,8 @@ fn a_truth_lies_beside_its_bundle_and_reads_as_written() {
     let folder = TempDir::new().unwrap();
     let bundle = folder.path().join("7f3a");
     let truth = Truth {
+        name: "the night of the locks".to_owned(),
+        family: "locks".to_owned(),
         incident: true,
         onset: Some(ms(1)),
         impact: Some(ms(2)),
@@ -310,7 +316,7 @@ fn a_truth_lies_beside_its_bundle_and_reads_as_written() {
         roots: vec![Root {
             node: node("database:d"),
             component: "lock".to_owned(),
-            class: Class::new("db.lock").unwrap(),
+            class: Some(Class::new("db.lock").unwrap()),
             accept: vec![
                 Alternative::Node(node("service:batch")),
                 Alternative::Class(Class::new("db.slow-statement").unwrap()),

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use audit::{AuditCommand, AuditFormat, AuditPlace, VerifyArgs};
 pub use author::{AuthorCommand, BuildArgs, CheckArgs, Compiler, Language, NewArgs, TestArgs};
-pub use grade::{BaselineCommand, EvaluateArgs, GradeFormat, GradedArgs};
+pub use grade::{BaselineCommand, EvaluateArgs, GradeFormat, GradedArgs, ImportArgs, ImportFormat};
 
 const EXAMPLES: &str = "\
 Try it with nothing installed:
@@ -103,6 +103,9 @@ pub enum Command {
         #[command(subcommand)]
         command: BaselineCommand,
     },
+    /// Make labelled bundles of incidents that others recorded: public sets of root causes, or your own.
+    #[command(after_help = grade::LAYOUTS)]
+    Import(ImportArgs),
     /// Record a window from live sources as a bundle, to look at later or to hand on.
     Record(RecordArgs),
     /// What was diagnosed, from what and by whom: look at it, prove it, do it again.

@@ -59,6 +59,7 @@ async fn run(cli: Cli, output: &Output) -> miette::Result<ExitCode> {
         Command::Simulate(args) => commands::simulate::run(args, output).await,
         Command::Evaluate(args) => commands::evaluate::run(args, output).await,
         Command::Baseline { command } => commands::baseline::run(command, output).await,
+        Command::Import(args) => commands::import::run(args, output).await,
         Command::Record(args) => commands::record::run(args, output).await,
         Command::Audit { command } => commands::audit::run(command, output).await,
         Command::Plugin { command: PluginCommand::List { config: Some(file), format, .. } } => {

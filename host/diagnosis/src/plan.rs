@@ -73,7 +73,11 @@ fn way(signals: &Signals, symptom: &Symptom) -> Way {
     let mut near: BTreeSet<NodeId> = graph.reach(&symptom.node).into_keys().cloned().collect();
     near.insert(symptom.node.clone());
     let mut gaps = vec![];
-    let unattached = unattached(signals, &graph);
+    let unattached = unattached(signals, &graph, symptom);
+    if symptom.node.kind() != "group" && signals.topology.edges().next().is_none() {
+        gaps.push(no_edges(&symptom.node));
+        near.extend(unattached.iter().cloned());
+    }
     if !unattached.is_empty() && has_no_service(&near) {
         gaps.push(no_service(&symptom.node));
         near.extend(unattached.iter().cloned());
@@ -86,12 +90,22 @@ pub(crate) fn has_no_service<'a>(reach: impl IntoIterator<Item = &'a NodeId>) ->
     reach.into_iter().all(|node| OF_KAFKA.contains(&node.kind()))
 }
 
-/// Nodes that no group is known to depend on. When nobody said who works for the symptom's group, it may be these.
-fn unattached(signals: &Signals, graph: &DependencyGraph) -> BTreeSet<NodeId> {
+/// Nodes that no group is known to depend on, nor the symptom. When nobody said who works for the symptom's group, it may
+/// be these.
+fn unattached(signals: &Signals, graph: &DependencyGraph, symptom: &Symptom) -> BTreeSet<NodeId> {
     let groups = signals.topology.nodes().map(|node| &node.id).filter(|id| id.kind() == "group");
-    let attached = graph.reach_of_any(groups);
+    let attached = graph.reach_of_any(groups.chain([&symptom.node]));
     let all = signals.topology.nodes().map(|node| &node.id).filter(|id| !OF_KAFKA.contains(&id.kind()));
     all.filter(|id| !attached.contains(id)).cloned().collect()
+}
+
+fn no_edges(service: &NodeId) -> Gap {
+    let statement = format!(
+        "who calls whom is not known, so that every service was considered and no way from {} to a cause can be told; give \
+         a topology",
+        service.words()
+    );
+    Gap { source: "topology".into(), cause: GapCause::NotConfigured, node: Some(service.clone()), statement }
 }
 
 fn no_service(group: &NodeId) -> Gap {

@@ -138,5 +138,12 @@ pub(crate) fn symptomatic(group: &str) -> crate::Detection {
         growth_per_s: Some(1_040.4),
         partitions: Some((12, 12)),
     };
-    crate::Detection { symptom: Some(symptom), impact, time_to_data_loss: None, groups: vec![], gaps: vec![] }
+    crate::Detection {
+        symptom: Some(symptom),
+        impact,
+        time_to_data_loss: None,
+        groups: vec![],
+        services: vec![],
+        gaps: vec![],
+    }
 }

@@ -54,8 +54,13 @@ fn answers_over_http() {
 }
 
 #[test]
+fn incidents_of_others() {
+    check("import", 400);
+}
+
+#[test]
 fn every_target_is_tried_here() {
-    assert_eq!(targets::NAMES.len(), 6);
+    assert_eq!(targets::NAMES.len(), 7);
     for name in targets::NAMES {
         assert!(targets::of(name).unwrap().is_some(), "{name}");
     }

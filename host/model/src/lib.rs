@@ -25,7 +25,7 @@ pub use logs::{Event, LogLine, Redacted, Severity};
 pub use names::{Class, InvalidName, NodeId, NodeKind, SignalName, is_obeyed, nearest};
 pub use redact::Redactor;
 pub use series::{InvalidSeries, Labels, Sample, Series, SeriesKey};
-pub use signals::{Gap, GapCause, Signals, Window};
+pub use signals::{Gap, GapCause, KnownSymptom, Signals, Window};
 pub use time::{InvalidTime, Millis, Timestamp};
 pub use topology::{Edge, EdgeKind, Node, Topology, TopologyError};
 pub use vocabulary::{

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Event, LogLine, Millis, Node, NodeId, Series, SeriesKey, Timestamp, Topology};
+use crate::{Event, LogLine, Millis, Node, NodeId, Series, SeriesKey, SignalName, Timestamp, Topology};
 
 /// From when to when, and how densely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +58,18 @@ pub struct Gap {
     pub statement: String,
 }
 
+/// A symptom that somebody named: the group that was complained about, or the service that an alert was about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownSymptom {
+    /// The node that hurts.
+    pub node: NodeId,
+    /// The signal that shows it.
+    pub signal: SignalName,
+    /// When it began.
+    #[serde(rename = "onset_ms", default, skip_serializing_if = "Option::is_none")]
+    pub onset: Option<Timestamp>,
+}
+
 /// All that is known about one incident window. Collected in any order; [`Signals::normalised`] establishes what is
 /// said of the order and uniqueness of its parts, and what judges signals relies on that.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,6 +88,8 @@ pub struct Signals {
     pub events: Vec<Event>,
     /// What is missing.
     pub gaps: Vec<Gap>,
+    /// What somebody complained about, where that is known.
+    pub reported: Option<KnownSymptom>,
 }
 
 impl Signals {
@@ -89,6 +103,7 @@ impl Signals {
             logs: vec![],
             events: vec![],
             gaps: vec![],
+            reported: None,
         }
     }
 

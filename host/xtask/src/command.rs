@@ -15,7 +15,7 @@ cargo xtask build [--guests-only] [--plugin NAME]...   the plugins, then the rel
 cargo xtask demo [ARGUMENTS FOR `lagdoctor demo`]      the whole job on simulated incidents
 cargo xtask test                                       everything that must hold before a change lands
 cargo xtask fuzz [--for 10m] [TARGET]...               bytes of strangers for components, bundle, config, manifest,
-                                                       offsets and http; findings are saved in target/fuzz
+                                                       offsets, http and import; findings are saved in target/fuzz
 cargo xtask museum VERSION NAME                        a new piece of plugins/museum, built once and kept for ever
 cargo xtask bench                                      the benches, and what they say in benches/RESULTS.md
 

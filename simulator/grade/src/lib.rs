@@ -48,7 +48,7 @@ pub fn truth(run: &lagdoctor_sim::Truth) -> Result<Truth, InvalidName> {
         Ok(Root {
             node: NodeId::new(root.node.as_str())?,
             component: root.component.clone(),
-            class: Class::new(root.class.as_str())?,
+            class: Some(Class::new(root.class.as_str())?),
             accept: root.accept.iter().map(|other| Alternative::try_from(other.clone())).collect::<Result<_, _>>()?,
         })
     };

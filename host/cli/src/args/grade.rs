@@ -64,6 +64,38 @@ pub struct EvaluateArgs {
     pub write: Vec<(GradeFormat, PathBuf)>,
 }
 
+/// How `import` says what it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ImportFormat {
+    /// For people, at a terminal.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// A folder of cases, at any depth.
+    pub folder: PathBuf,
+    /// Write the bundles here, under names that tell nothing, and what really happened beside each.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = ImportFormat::Text)]
+    pub format: ImportFormat,
+}
+
+/// What `import` can read.
+pub const LAYOUTS: &str = "\
+A case is a folder with a table, data.csv or metrics.csv (or .csv.gz): `time` in Unix seconds, then one column
+SERVICE_METRIC for each reading, split at the last underscore. Beside it lies one of:
+  inject_time.txt   when the fault began; the folder says the rest: SERVICE_FAULT/1/data.csv, or SERVICE_FAULT/data.csv
+  case.json         inject_time, root_cause_service, fault_type; and, where it is known, graph_edges ([caller, callee]),
+                    target (what the alert was about: node, metric, timestamp), entry_service (where requests come in)
+
+Exit codes: 0 all cases imported, 1 some refused, 2 none could be used.";
+
 /// What to do about the baseline that `evaluate --baseline` compares with.
 #[derive(Debug, Subcommand)]
 pub enum BaselineCommand {

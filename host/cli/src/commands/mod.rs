@@ -6,6 +6,7 @@ pub mod baseline;
 pub mod demo;
 pub mod diagnose;
 pub mod evaluate;
+pub mod import;
 pub mod plugin;
 pub mod record;
 pub mod service;

@@ -24,8 +24,7 @@ pub async fn run(args: RecordArgs, output: &Output) -> Result<ExitCode> {
     }
     let sources = session::sources(&args.sources)?;
     let signals = Reader::live(&sources).await?.signals(&args.sources, &args.window, DEADLINE).await?;
-    lagdoctor_bundle::write(&args.out, &signals, &Meta { source: "lagdoctor record".into(), symptom: None })
-        .into_diagnostic()?;
+    lagdoctor_bundle::write(&args.out, &signals, &Meta { source: "lagdoctor record".into() }).into_diagnostic()?;
     output.note(&format!(
         "recorded {} series, {} and {} to {}{}",
         signals.series.len(),

@@ -131,7 +131,7 @@ pub async fn seen(run: &Arc<Simulation>) -> Result<Signals> {
 /// Writes the run as a bundle. Says what was written.
 async fn bundle(run: &Arc<Simulation>, folder: &Path) -> Result<String> {
     let signals = seen(run).await?;
-    lagdoctor_bundle::write(folder, &signals, &Meta { source: SOURCE.into(), symptom: None }).into_diagnostic()?;
+    lagdoctor_bundle::write(folder, &signals, &Meta { source: SOURCE.into() }).into_diagnostic()?;
     Ok(format!(
         "wrote {} series and {} of {} to {}; what really happened is in {}",
         signals.series.len(),

@@ -22,8 +22,11 @@ pub(super) fn actions(case: &Case<'_>, node: &NodeId, class: Option<&ClassSpec>,
         })
         .collect();
     if actions.is_empty() {
-        let say = format!("Look at the evidence about {} first, and at who reads what", node.words());
-        actions.push(Action { say, command: Some(names.fill(LOOK, quoted)) });
+        let first = format!("Look at the evidence about {} first", node.words());
+        actions.push(match case.symptom.node.kind() {
+            "group" => Action { say: first + ", and at who reads what", command: Some(names.fill(LOOK, quoted)) },
+            _ => Action { say: first, command: None },
+        });
     }
     if let Some(runbook) = case.signals.topology.node(node).and_then(|node| node.labels.get("runbook")) {
         actions.push(Action { say: format!("{}: {runbook}", Action::RUNBOOK), command: None });

@@ -8,7 +8,10 @@ use crate::number::whole;
 
 /// Something hurts. With a doubt no cause is named.
 pub(super) fn incident(detection: &Detection, symptom: &Symptom, causes: &[Cause], doubt: Option<&Doubt>) -> String {
-    let hurts = format!("{} {}{}", symptom.node.words(), how(detection, symptom), others(detection, symptom));
+    let hurts = match symptom.node.kind() {
+        "group" => format!("{} {}{}", symptom.node.words(), how(detection, symptom), others(detection, symptom)),
+        _ => symptom.statement.clone(),
+    };
     match (doubt, causes.first()) {
         (None, Some(cause)) => {
             let second = causes.get(1).filter(|second| second.confidence.get() >= SURE && second.node != cause.node);
@@ -66,6 +69,8 @@ pub(super) fn no_incident(detection: &Detection) -> String {
         return "nothing can be said: the lag of no group is known well enough".into();
     }
     let keep_up = match groups.as_slice() {
+        [] if detection.services.len() == 1 => "the one service that can be judged answers as usual".into(),
+        [] => format!("all {} services answer as usual", detection.services.len()),
         [only] if well == 1 => format!("{} keeps up", only.group.words()),
         [_, _] if well == 2 => "both groups keep up".into(),
         _ if well == groups.len() => format!("all {well} groups keep up"),

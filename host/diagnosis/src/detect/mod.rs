@@ -5,6 +5,7 @@
 mod expected;
 mod group;
 mod loss;
+mod service;
 #[cfg(test)]
 mod tests;
 mod track;
@@ -60,6 +61,17 @@ pub struct GroupHealth {
     symptom: Option<Symptom>,
 }
 
+/// One service at the moment of the diagnosis, where no group is known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceHealth {
+    /// Its node.
+    pub service: NodeId,
+    /// How far what its callers feel is from its calm, in deviations.
+    pub size: f64,
+    /// As a symptom, where it hurts.
+    symptom: Option<Symptom>,
+}
+
 /// What hurts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Detection {
@@ -71,15 +83,22 @@ pub struct Detection {
     pub time_to_data_loss: Option<Millis>,
     /// Every group, the worst first.
     pub groups: Vec<GroupHealth>,
+    /// The services that could be judged, where no group is known: those of a recording from elsewhere.
+    pub services: Vec<ServiceHealth>,
     /// What could not be judged, and why.
     pub gaps: Vec<Gap>,
 }
 
 impl Detection {
-    /// Whether nothing was seen that could be judged: no group, or none whose lag is known well enough.
+    /// Whether nothing was seen that could be judged: no group, or none whose lag is known well enough, and no service.
     pub fn is_blind(&self) -> bool {
-        self.groups.iter().all(|known| known.health == Health::Unknown)
+        self.services.is_empty() && self.groups.iter().all(|known| known.health == Health::Unknown)
     }
+}
+
+/// Whether this signal decides whether something hurts, on whatever kind of node it is measured.
+pub fn is_felt(signal: &str) -> bool {
+    service::is_felt(signal)
 }
 
 /// Judges every group, and takes the worst that hurts as the symptom. With `group` only that group (by its name) is asked
@@ -97,25 +116,31 @@ pub fn detect(signals: &Signals, group: Option<&str>) -> Detection {
         let by_health = a.health.cmp(&b.health);
         by_health.then(b.behind.cmp(&a.behind)).then(backlog(b).cmp(&backlog(a))).then(a.group.cmp(&b.group))
     });
-    let gaps = gaps(signals, group, &groups);
+    // Where groups are known they decide, and what is asked about a group is answered about a group.
+    let by_service = group.is_none() && !signals.topology.nodes().any(|node| node.id.kind() == "group");
+    let services = if by_service { service::judge(signals, &seen) } else { vec![] };
+    let gaps = gaps(signals, group, &groups, !services.is_empty());
     let hurts = |health: Health| match health {
         Health::Hurting | Health::Draining => true,
         Health::Steady | Health::Idle => group.is_some(),
         Health::Expected | Health::Raised | Health::Recovered | Health::Unknown | Health::Healthy => false,
     };
     let worst = groups.iter().find(|known| hurts(known.health) && known.symptom.is_some());
-    let symptom = worst.and_then(|known| known.symptom.clone());
+    let symptom = worst
+        .and_then(|known| known.symptom.clone())
+        .or_else(|| if by_service { service::symptom(signals, &seen, &services) } else { None });
     let shown = worst.or_else(|| groups.first().filter(|_| group.is_some()));
     Detection {
         impact: shown.map(|known| known.impact.clone()).unwrap_or_default(),
         time_to_data_loss: symptom.as_ref().and_then(|symptom| loss::time_to_data_loss(signals, &seen, &symptom.node)),
         symptom,
         groups,
+        services,
         gaps,
     }
 }
 
-fn gaps(signals: &Signals, asked: Option<&str>, groups: &[GroupHealth]) -> Vec<Gap> {
+fn gaps(signals: &Signals, asked: Option<&str>, groups: &[GroupHealth], has_services: bool) -> Vec<Gap> {
     let gap = |node: Option<NodeId>, statement: String| Gap {
         source: "consumer groups".into(),
         cause: GapCause::NotConfigured,
@@ -139,6 +164,7 @@ fn gaps(signals: &Signals, asked: Option<&str>, groups: &[GroupHealth]) -> Vec<G
                     "nothing is known of a group `{name}`, nor of any other; what knows it must be named and answer: a Kafka cluster, or a Prometheus that scrapes its lag"
                 )
             }
+            (None, _) if has_services => "no consumer group is known, so that services were judged by what their callers feel: latency, errors and availability; how many records wait, and for whom, is not known".into(),
             (None, _) => "no consumer group is known; what knows them must be named and answer: a Kafka cluster, or a Prometheus that scrapes their lag".into(),
         };
         return vec![gap(None, statement)];

@@ -67,8 +67,7 @@ impl Bundle {
         let folder = tempfile::tempdir()?;
         let signals = signals().ok_or_else(|| io::Error::other("the bundle to begin with is wrong"))?;
         let good = folder.path().join("good");
-        lagdoctor_bundle::write(&good, &signals, &Meta { source: "fuzz".into(), symptom: None })
-            .map_err(io::Error::other)?;
+        lagdoctor_bundle::write(&good, &signals, &Meta { source: "fuzz".into() }).map_err(io::Error::other)?;
         let mut files = Vec::new();
         for entry in fs::read_dir(&good)? {
             let path = entry?.path();
@@ -111,7 +110,7 @@ impl Target for Bundle {
             lagdoctor_service::derive::derive(&mut signals);
             let again = self.folder.path().join("again");
             let _ = fs::remove_dir_all(&again);
-            let meta = Meta { source: "fuzz".into(), symptom: None };
+            let meta = Meta { source: "fuzz".into() };
             lagdoctor_bundle::write(&again, &signals.normalised(), &meta).map_err(|error| error.to_string())?;
         }
         Ok(())

@@ -7,6 +7,7 @@ mod config;
 #[allow(dead_code, missing_docs, reason = "shared with the tests of the runtime, which use more of it")]
 mod guest;
 mod http;
+mod import;
 mod manifest;
 mod offsets;
 
@@ -40,7 +41,7 @@ pub trait Target {
 }
 
 /// The targets by name, in the order in which they are tried.
-pub const NAMES: [&str; 6] = ["components", "bundle", "config", "manifest", "offsets", "http"];
+pub const NAMES: [&str; 7] = ["components", "bundle", "config", "manifest", "offsets", "http", "import"];
 
 /// The target of this name; `None` when there is none.
 ///
@@ -54,6 +55,7 @@ pub fn of(name: &str) -> std::io::Result<Option<Box<dyn Target>>> {
         "manifest" => Box::new(manifest::ManifestText::new()?),
         "offsets" => Box::new(offsets::Offsets),
         "http" => Box::new(http::Http::new()?),
+        "import" => Box::new(import::Import::new()?),
         _ => return Ok(None),
     }))
 }

@@ -86,7 +86,7 @@ impl Draft {
             clean
         };
         let diagnosis = entry.diagnosis;
-        let meta = Meta { source: "audit record".to_owned(), symptom: None };
+        let meta = Meta { source: "audit record".to_owned() };
         let input = lagdoctor_bundle::pack(entry.signals, &meta, |file| clean("input", file))?;
         let body = clean("body", body(diagnosis, entry.links).bytes());
         let path = clean("decision path", json(&DecisionPath::of(entry.trace)));
