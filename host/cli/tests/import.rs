@@ -97,3 +97,73 @@ fn a_folder_without_cases_is_an_error_that_says_what_a_case_is() {
     let (code, _, said) = lagdoctor(folder.path(), "import nowhere --out bundles");
     assert_eq!(code, Some(2), "{said}");
 }
+
+/// The set, imported into `bundles`.
+fn imported(folder: &Path) {
+    set(folder);
+    fs::remove_dir_all(folder.join("set").join("unlabelled")).unwrap();
+    let (code, said, _) = lagdoctor(folder, "import set --out bundles");
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn recorded_incidents_are_graded_as_simulated_ones_and_their_figures_stand_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    imported(folder.path());
+    fs::rename(folder.path().join("bundles"), folder.path().join("my bundles")).unwrap();
+    let line =
+        ["evaluate", "--bundles", "my bundles", "--write", "html=a.html", "--write", "junit=a.xml", "--format", "json"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lagdoctor"));
+    command.args(line).current_dir(folder.path());
+    command.env("LAGDOCTOR_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/components"));
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&told["overall"]["n"], &told["overall"]["ac1"]), (&0.into(), &Value::Null), "nothing was simulated");
+    let recorded = &told["recorded"];
+    assert_eq!(recorded["overall"]["n"], 4);
+    assert_eq!(recorded["families"].as_object().unwrap().keys().collect::<Vec<_>>(), ["cpu", "mem"]);
+    let z = recorded["contenders"].as_array().unwrap().iter().find(|row| row["name"] == "largest-z").unwrap();
+    assert!(z["ac3"]["value"].as_f64().is_some_and(|ac3| ac3 > 0.5), "{z}");
+    for unknown in ["exact1", "class_f1", "path_f1"] {
+        assert_eq!(z[unknown], Value::Null, "{unknown} cannot be known");
+    }
+    let runs = recorded["runs"].as_array().unwrap();
+    for run in runs {
+        // The fault began at minute 40, the readings are a minute apart, and two of them must be late.
+        assert_eq!(run["detected"]["s"], 60.0, "{run}");
+        assert!(run["verdicts"].as_array().is_some_and(|verdicts| verdicts.len() > 10), "{run}");
+        assert!(run["bundle"].as_str().is_some_and(|bundle| bundle.starts_with("'my bundles/")), "{run}");
+        assert_eq!(run["false_alarms"], 0, "{run}");
+    }
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(
+        read("a.html").contains("<h1>Recorded incidents</h1>")
+            && read("a.xml").contains("testsuite name=\"recorded a\"")
+    );
+}
+
+#[test]
+fn what_was_simulated_and_kept_is_graded_as_recorded_with_its_classes_and_its_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, ..) = lagdoctor(folder.path(), "simulate replication-delay --seed 1 --out bundles/one");
+    assert_eq!(code, Some(0));
+    let (code, said, _) = lagdoctor(folder.path(), "evaluate --bundles bundles --scenarios builtin:quiet --seeds 1..1");
+    assert_eq!(code, Some(0), "{said}");
+    let (simulated, recorded) = said.split_once("RECORDED incidents").unwrap();
+    assert!(simulated.contains("of 1 simulated runs") && simulated.contains("quiet"), "{simulated}");
+    assert!(recorded.contains("of 1 recorded incidents") && recorded.contains("node+class        1.00"), "{recorded}");
+    assert!(!recorded.contains("quiet") && !recorded.contains("\noracle "), "{recorded}");
+}
+
+#[test]
+fn a_folder_without_labels_and_a_baseline_of_other_runs_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    let (code, _, said) = lagdoctor(folder.path(), "evaluate --bundles empty");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("`empty` holds no labelled bundle"), "{said}");
+    let (code, _, said) = lagdoctor(folder.path(), "evaluate --bundles empty --baseline grades.toml");
+    assert_eq!(code, Some(2), "{said}");
+}

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use lagdoctor_bundle::Truth;
-use lagdoctor_model::{Diagnosis, Gap, GapCause, InvalidName, Labels, Millis, NodeId, SeriesKey, Signals, Timestamp};
+use lagdoctor_bundle::{BundleError, Truth};
+use lagdoctor_model::{
+    Class, Diagnosis, Gap, GapCause, InvalidName, Labels, Millis, NodeId, Series, SeriesKey, Signals, Timestamp,
+};
 use lagdoctor_runtime::{Batch, Bound, ForecastTarget};
 use lagdoctor_service::{Options, Plugins, report, traced};
 use lagdoctor_sim::{Scenario, Simulation};
@@ -14,6 +16,7 @@ use crate::forecast::{Forecasted, compared};
 use crate::graded::Graded;
 use crate::measure::waiting::Wait;
 use crate::moment::Whole;
+use crate::recorded::{Recording, opened};
 use crate::scorecard::{Run, Spoken, Watched};
 use crate::stage::{NO_HURRY, Stage, look, look_back};
 use crate::truth;
@@ -65,64 +68,111 @@ pub struct Exam {
 /// What the oracle is called, in results.
 pub const ORACLE: &str = "oracle";
 
-/// What is run.
+/// What is asked about.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// Name of the scenario, by which it is run again.
+    /// Name of the scenario or of the recorded incident, by which it is had again.
     pub name: String,
-    /// What `lagdoctor simulate` calls it, as a shell reads it.
+    /// What `lagdoctor simulate` calls it, or where its bundle is, as a shell reads it.
     pub source: String,
-    /// The scenario.
-    pub scenario: Arc<Scenario>,
-    /// The draw.
-    pub seed: u64,
+    /// What it is.
+    pub subject: Subject,
+}
+
+/// What is asked about: something that is made anew, or that once was.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// A run of a simulated pipeline.
+    Simulated {
+        /// The scenario.
+        scenario: Arc<Scenario>,
+        /// The draw.
+        seed: u64,
+    },
+    /// An incident in a bundle.
+    Recorded(Arc<Recording>),
+}
+
+impl Question {
+    /// The draw; 0 for what was recorded.
+    pub fn seed(&self) -> u64 {
+        match self.subject {
+            Subject::Simulated { seed, .. } => seed,
+            Subject::Recorded(_) => 0,
+        }
+    }
+
+    fn family(&self) -> &str {
+        match &self.subject {
+            Subject::Simulated { scenario, .. } => scenario.family(),
+            Subject::Recorded(recording) => &recording.family,
+        }
+    }
+}
+
+/// Why a question came to nothing.
+#[derive(Debug)]
+pub enum SitError {
+    /// The scenario names a node or class that can be none.
+    Truth(InvalidName),
+    /// The bundle cannot be read.
+    Bundle(BundleError),
 }
 
 /// What came of a question.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sat {
-    /// One run for each contender, in their order; empty when the question is void.
+    /// One run for each contender, in their order, and the oracle's of a simulated one; empty when the question is void.
     pub runs: Vec<Run>,
     /// Seeds whose fault moved nothing that hurts, so that another was taken.
     pub void: Vec<u64>,
 }
 
 /// The run that is asked about.
-struct Case {
-    whole: Whole,
-    truth: Truth,
-    begin: Timestamp,
-    warm: Timestamp,
-    end: Timestamp,
-    incidents: Vec<Incident>,
-    run_hash: u64,
+pub(crate) struct Case {
+    pub(crate) whole: Whole,
+    pub(crate) truth: Truth,
+    pub(crate) begin: Timestamp,
+    pub(crate) warm: Timestamp,
+    pub(crate) end: Timestamp,
+    /// What detection saw.
+    pub(crate) incidents: Vec<Incident>,
+    /// When somebody complained, where that was recorded.
+    pub(crate) alert: Option<Timestamp>,
+    pub(crate) cadence: Cadence,
+    pub(crate) run_hash: u64,
 }
 
 impl Exam {
-    /// Makes the run of a question and asks every contender. `lane` of the stage is its own while it lasts.
+    /// Makes the run of a question, or reads what was recorded, and asks every contender. `lane` of the stage is its own while it
+    /// lasts.
     ///
     /// # Errors
-    /// When the scenario names a node or class that can be none.
+    /// When the scenario names a node or class that can be none, or the bundle cannot be read.
     pub async fn sit(
         &self,
         stage: &Stage,
         lane: usize,
         collectors: &[Bound],
         question: &Question,
-    ) -> Result<Sat, InvalidName> {
+    ) -> Result<Sat, SitError> {
+        let (scenario, first) = match &question.subject {
+            Subject::Simulated { scenario, seed } => (scenario, *seed),
+            Subject::Recorded(recording) => return self.sit_recorded(recording, question).await,
+        };
         let mut void = vec![];
         for attempt in 0..=MOST_REPLACED {
-            let seed = question.seed + attempt * REPLACED_BY;
-            let scenario = question.scenario.clone();
-            let made = tokio::task::spawn_blocking(move || Simulation::pair(&scenario, seed)).await;
+            let seed = first + attempt * REPLACED_BY;
+            let made = scenario.clone();
+            let made = tokio::task::spawn_blocking(move || Simulation::pair(&made, seed)).await;
             let Ok(pair) = made else { break };
-            if question.scenario.is_incident() && question.scenario.has_impact() && pair.impact.is_none() {
+            if scenario.is_incident() && scenario.has_impact() && pair.impact.is_none() {
                 void.push(seed);
                 continue;
             }
-            let truth = truth(&pair.truth())?;
+            let truth = truth(&pair.truth()).map_err(SitError::Truth)?;
             let suspects = if self.has_oracle { pair.suspects() } else { vec![] };
-            let case = self.case(stage, lane, collectors, question, Arc::new(pair.run), truth).await;
+            let case = self.case(stage, lane, collectors, scenario.warmup(), Arc::new(pair.run), truth).await;
             let mut runs = vec![];
             for contender in &self.contenders {
                 runs.push(self.ask(contender, &case, question, seed).await);
@@ -135,12 +185,24 @@ impl Exam {
         Ok(Sat { runs: vec![], void })
     }
 
+    async fn sit_recorded(&self, recording: &Arc<Recording>, question: &Question) -> Result<Sat, SitError> {
+        let (recording, cadence) = (recording.clone(), self.cadence);
+        let read = tokio::task::spawn_blocking(move || recording.case(&cadence)).await;
+        let Ok(case) = read else { return Ok(Sat { runs: vec![], void: vec![] }) };
+        let case = case.map_err(SitError::Bundle)?;
+        let mut runs = vec![];
+        for contender in &self.contenders {
+            runs.push(self.ask(contender, &case, question, 0).await);
+        }
+        Ok(Sat { runs, void: vec![] })
+    }
+
     async fn case(
         &self,
         stage: &Stage,
         lane: usize,
         collectors: &[Bound],
-        question: &Question,
+        warmup: Millis,
         run: Arc<Simulation>,
         truth: Truth,
     ) -> Case {
@@ -149,11 +211,12 @@ impl Exam {
         let (begin, end) = (run.start(), run.now());
         // On the grid of the collectors, so that what was read of a moment is what is read at it.
         let (first, grid) = (signals.window.start, self.cadence.detect_every.as_millis().max(1));
-        let steps = end.since(first).as_millis().min(question.scenario.warmup().as_millis()) / grid;
+        let steps = end.since(first).as_millis().min(warmup.as_millis()) / grid;
         let warm = first + Millis::new(steps * grid).unwrap_or(Millis::ZERO);
         let whole = Whole::new(signals, run.telemetry(), SPAN);
         let incidents = incidents(&whole, warm, end, &self.cadence);
-        let mut case = Case { whole, truth, begin, warm, end, incidents, run_hash: run.run_hash() };
+        let (cadence, run_hash) = (self.cadence, run.run_hash());
+        let mut case = Case { whole, truth, begin, warm, end, incidents, alert: None, cadence, run_hash };
         if let Some(opened) = case.diagnosed().map(|incident| incident.opened) {
             // The last of them first: each gives way, up to its moment, to the ones before.
             for moment in [opened + self.cadence.bound, opened] {
@@ -167,16 +230,16 @@ impl Exam {
     }
 
     async fn ask(&self, contender: &Contender, case: &Case, question: &Question, seed: u64) -> Run {
-        let real = case.real();
+        let real = case.opened();
         let moments = match contender.asked {
-            Asked::Throughout => self.cadence.moments(case.diagnosed(), case.end),
+            Asked::Throughout => case.cadence.moments(case.diagnosed().as_ref(), case.end),
             Asked::AtTheEnd => vec![case.end],
         };
         let options = Options { deadline: NO_HURRY, ..Options::default() };
         let names: Vec<String> = contender.plugins.uses().into_iter().map(|used| used.name).collect();
         let (mut spoken, mut took, mut failures, mut heard) = (vec![], vec![], vec![], BTreeMap::new());
         let (mut early, mut last) = (None, None);
-        let due = case.truth.impact.or(case.truth.onset).map(|impact| impact + self.cadence.early);
+        let due = case.truth.impact.or(case.truth.onset).map(|impact| impact + case.cadence.early);
         for now in &moments {
             let cut;
             let signals = if *now == case.end {
@@ -211,11 +274,12 @@ impl Exam {
         Run {
             scenario: question.name.clone(),
             source: question.source.clone(),
-            family: question.scenario.family().to_owned(),
+            recorded: matches!(question.subject, Subject::Recorded(_)),
+            family: question.family().to_owned(),
             seed,
             run_hash: case.run_hash,
             incident: case.truth.incident,
-            root: root.map(|root| (root.node.to_string(), root.class.to_string())),
+            root: root.map(|root| (root.node.to_string(), root.class.as_ref().map(ToString::to_string))),
             truth: told(&case.truth),
             said: last.as_ref().map(|(diagnosis, _)| report::headline(diagnosis)).unwrap_or_default(),
             grade: last.map_or_else(silence, |(_, graded)| graded),
@@ -254,9 +318,14 @@ impl Case {
         self.incidents.iter().find(|incident| incident.last >= impact)
     }
 
+    /// The incident of the fault, from when somebody complained or something was seen.
+    fn opened(&self) -> Option<Incident> {
+        opened(self.real(), self.alert, self.end)
+    }
+
     /// The incident that is diagnosed: that of the fault, or else the first alarm.
-    fn diagnosed(&self) -> Option<&Incident> {
-        self.real().or(self.incidents.first())
+    fn diagnosed(&self) -> Option<Incident> {
+        self.opened().or(self.incidents.first().copied())
     }
 
     /// Backlog of the group that fell furthest behind, by minute.
@@ -267,8 +336,13 @@ impl Case {
             signals.series.iter().filter(|series| series.signal().as_str() == "kafka.consumer_group.backlog");
         let grids = of_groups.map(|series| series.on_grid(self.begin, Millis::minutes(1), minutes));
         let most = |grid: &Vec<f64>| grid.iter().copied().filter(|value| value.is_finite()).fold(0.0, f64::max);
-        let furthest = grids.max_by(|a, b| most(a).total_cmp(&most(b))).unwrap_or_default();
-        furthest.into_iter().map(|value| value.is_finite().then_some(value)).collect()
+        let furthest = grids.max_by(|a, b| most(a).total_cmp(&most(b)));
+        let furthest = furthest.or_else(|| {
+            let symptom = lagdoctor_diagnosis::detect(signals, None).symptom?;
+            let is_its = |series: &&Series| *series.node() == symptom.node && *series.signal() == symptom.signal;
+            Some(signals.series.iter().find(is_its)?.on_grid(self.begin, Millis::minutes(1), minutes))
+        });
+        furthest.unwrap_or_default().into_iter().map(|value| value.is_finite().then_some(value)).collect()
     }
 
     fn watched(&self, spoken: &[Spoken]) -> Watched {
@@ -320,7 +394,12 @@ fn foreseen(run: &Run, suspects: &[String], truth: &Truth) -> Run {
 
 /// What was so, in one line.
 fn told(truth: &Truth) -> String {
-    let roots: Vec<String> = truth.roots.iter().map(|root| format!("{} ({})", root.node, root.class)).collect();
+    let what = |class: &Option<Class>| match class {
+        Some(class) => format!(" ({class})"),
+        None if truth.family.is_empty() => String::new(),
+        None => format!(" ({})", truth.family),
+    };
+    let roots: Vec<String> = truth.roots.iter().map(|root| format!("{}{}", root.node, what(&root.class))).collect();
     if roots.is_empty() { "no incident".to_owned() } else { roots.join(", ") }
 }
 

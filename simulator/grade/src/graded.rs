@@ -17,8 +17,8 @@ pub struct Graded {
     pub verdict_fits: bool,
     /// Place of the first right node among the causes, from 1; `None` when it is not among them.
     pub rank: Option<usize>,
-    /// Whether the first cause has the right node and the right class.
-    pub exact: bool,
+    /// Whether the first cause has the right node and the right class; `None` where no class is known or none was asked for.
+    pub exact: Option<bool>,
     /// Whether a known decoy comes first.
     pub decoy: bool,
     /// Whether it abstained.
@@ -66,7 +66,7 @@ impl Graded {
         Self {
             verdict_fits: diagnosis.verdict == expected,
             rank: diagnosis.causes.iter().position(|cause| right_node(&cause.node)).map(|place| place + 1),
-            exact,
+            exact: truth.roots.iter().any(|root| root.class.is_some()).then_some(exact),
             decoy: first.is_some_and(|cause| truth.decoys.contains(&cause.node)),
             abstained: diagnosis.verdict == Verdict::InsufficientEvidence,
             accuracy: std::array::from_fn(|place| accuracy_at(&ranked, truth.roots.len(), place + 1)),
@@ -86,6 +86,7 @@ impl Graded {
         let missed = |is_there: bool| (truth.incident && is_there).then_some(0.0);
         Self {
             verdict_fits: !truth.incident,
+            exact: truth.roots.iter().any(|root| root.class.is_some()).then_some(false),
             set_f1: missed(!truth.roots.is_empty()),
             path_f1: missed(truth.path.len() > 1),
             ..Self::default()
@@ -142,5 +143,5 @@ fn fits_node(root: &Root, node: &NodeId) -> bool {
 }
 
 fn fits_class(root: &Root, class: &Class) -> bool {
-    root.class == *class || root.accept.contains(&Alternative::Class(class.clone()))
+    root.class.as_ref() == Some(class) || root.accept.contains(&Alternative::Class(class.clone()))
 }

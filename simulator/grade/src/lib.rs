@@ -13,13 +13,14 @@ mod measure;
 mod moment;
 mod paired;
 mod past;
+mod recorded;
 pub mod report;
 mod scorecard;
 mod session;
 mod stage;
 mod watch;
 
-pub use exam::{Asked, Contender, Exam, ORACLE, Question, Sat};
+pub use exam::{Asked, Contender, Exam, ORACLE, Question, Sat, SitError, Subject};
 pub use forecast::Forecasted;
 pub use gate::{Baseline, BaselineError, Fall, Flip, Judged, Kept, Waiver};
 pub use graded::{First, Graded};
@@ -29,6 +30,7 @@ pub use measure::waiting::Wait;
 pub use measure::{Better, MEASURES, Measure, confidences};
 pub use moment::Whole;
 pub use paired::{Change, Comparison, mcnemar, smallest_drop};
+pub use recorded::{Recording, RecordingError};
 pub use scorecard::{Failing, Row, Run, Scorecard, Spoken, Watched, Worth};
 pub use session::{ExamError, sit_all};
 pub use stage::{Stage, lane_sources, look, look_back, sources};
@@ -53,6 +55,8 @@ pub fn truth(run: &lagdoctor_sim::Truth) -> Result<Truth, InvalidName> {
         })
     };
     Ok(Truth {
+        name: String::new(),
+        family: String::new(),
         incident: run.incident,
         onset: time(run.onset_ms),
         impact: time(run.impact_ms),

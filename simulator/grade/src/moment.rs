@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use lagdoctor_diagnosis::is_felt;
 use lagdoctor_model::{LogLine, Millis, Series, Severity, Signals, Timestamp, Window};
 use lagdoctor_sim::Telemetry;
 
@@ -16,6 +17,11 @@ pub struct Whole {
     /// The part of the signals that detection looks at.
     flow: Signals,
     span: Millis,
+}
+
+/// What detection looks at.
+fn is_flow(series: &&Series) -> bool {
+    OF_THE_FLOW.contains(&series.node().kind()) || is_felt(series.signal().as_str())
 }
 
 /// Kinds of node whose series say whether a group falls behind.
@@ -32,12 +38,24 @@ impl Whole {
                 *seen = line.seen_ms.max(*seen);
             }
         }
+        Self::of(signals, arrivals, span)
+    }
+
+    /// What was recorded, in a window of its own length. Lines are taken to have been there when they say that they were
+    /// written.
+    pub fn recorded(signals: Signals) -> Self {
+        let span = signals.window.now.since(signals.window.start);
+        Self::of(signals, BTreeMap::new(), span)
+    }
+
+    fn of(signals: Signals, arrivals: BTreeMap<(i64, String), i64>, span: Millis) -> Self {
         let lines = arrived(&arrivals, &signals.logs);
-        let is_flow = |series: &&Series| OF_THE_FLOW.contains(&series.node().kind());
         let flow = Signals {
             series: signals.series.iter().filter(is_flow).cloned().collect(),
             history: signals.history.iter().filter(is_flow).cloned().collect(),
             logs: vec![],
+            // What is seen without being told.
+            reported: None,
             ..signals.clone()
         };
         Self { signals, lines, arrivals, flow, span }
@@ -77,6 +95,7 @@ impl Whole {
             logs: seen.map(|(line, _)| line.clone()).collect(),
             events: self.signals.events.iter().filter(|event| event.at <= now).cloned().collect(),
             gaps: self.signals.gaps.clone(),
+            reported: self.signals.reported.clone(),
         }
     }
 

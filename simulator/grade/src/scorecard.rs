@@ -17,18 +17,20 @@ use crate::measure::{MEASURES, Measure};
 pub struct Run {
     /// The scenario.
     pub scenario: String,
-    /// What `lagdoctor simulate` calls it, as a shell reads it: the same name, or a file.
+    /// What `lagdoctor simulate` calls it, as a shell reads it: the same name, or a file; of a recorded incident its bundle.
     pub source: String,
+    /// Whether it was recorded, and not simulated.
+    pub recorded: bool,
     /// Scenarios that are alike.
     pub family: String,
-    /// Its draw.
+    /// Its draw; 0 for a recorded incident.
     pub seed: u64,
     /// Hash of all that was seen in it: what another simulator or scenario would have made differs.
     pub run_hash: u64,
     /// Whether something was broken.
     pub incident: bool,
-    /// Node and class of the first thing that broke.
-    pub root: Option<(String, String)>,
+    /// Node and class of the first thing that broke; no class where only the place is known.
+    pub root: Option<(String, Option<String>)>,
     /// When it broke.
     pub onset_s: Option<f64>,
     /// When it began to hurt.
@@ -46,8 +48,8 @@ pub struct Run {
     pub watched: Option<Watched>,
     /// Every verdict, in order of time.
     pub spoken: Vec<Spoken>,
-    /// Backlog of the group that fell furthest behind, by minute; `None` where it was not read. Empty where the contender was
-    /// asked at the end alone.
+    /// Backlog of the group that fell furthest behind, by minute, or else what was the symptom; `None` where it was not read.
+    /// Empty where the contender was asked at the end alone.
     pub backlog: Vec<Option<f64>>,
     /// How the forecast fared.
     pub forecast: Option<Forecasted>,
@@ -197,12 +199,14 @@ impl Worth {
 /// Names of contenders that lack a plugin begin with this.
 const LACKING: &str = "without ";
 
-/// Graded runs of one or more contenders. Invariant: all contenders have the same runs in the same order.
+/// Graded runs of one or more contenders. Invariants: all contenders have the same runs in the same order; all runs are
+/// simulated, or all are recorded, so that no figure is of both.
 #[derive(Clone, Debug, Default)]
 pub struct Scorecard {
     contenders: Vec<(String, Vec<Run>)>,
     void: Vec<(String, u64)>,
     flags: String,
+    recorded: bool,
     /// What one diagnosis may hold in memory: the most that each plugin of the first contender used, added up.
     pub(crate) bytes: Option<usize>,
 }
@@ -215,6 +219,17 @@ impl Scorecard {
         Self { contenders, flags, ..Self::default() }
     }
 
+    /// The same for incidents that were recorded.
+    #[must_use]
+    pub fn of_recorded(contenders: Vec<String>, flags: String) -> Self {
+        Self { recorded: true, ..Self::of(contenders, flags) }
+    }
+
+    /// Whether these are incidents that were recorded, and not simulated.
+    pub fn is_recorded(&self) -> bool {
+        self.recorded
+    }
+
     /// Says how much memory one diagnosis takes at most.
     pub fn note_bytes(&mut self, bytes: usize) {
         self.bytes = Some(bytes);
@@ -223,7 +238,9 @@ impl Scorecard {
     /// Adds what came of a question about this scenario.
     pub fn add(&mut self, scenario: &str, sat: Sat) {
         self.void.extend(sat.void.into_iter().map(|seed| (scenario.to_owned(), seed)));
-        for ((_, runs), run) in self.contenders.iter_mut().zip(sat.runs) {
+        for ((_, runs), run) in
+            self.contenders.iter_mut().zip(sat.runs).filter(|(_, run)| run.recorded == self.recorded)
+        {
             runs.push(run);
         }
     }
@@ -326,7 +343,16 @@ fn rows(runs: &[Run], word: impl Fn(&Run) -> &str + Copy) -> Vec<Row> {
 impl Run {
     /// Whether the verdict fits and, of an incident, the right node and class come first.
     pub fn is_right(&self) -> bool {
-        self.grade.verdict_fits && (self.grade.exact || !self.incident)
+        let is_there = || self.grade.exact.unwrap_or_else(|| self.grade.is_right_first());
+        self.grade.verdict_fits && (!self.incident || is_there())
+    }
+
+    /// Which run, as people say it: `hot-key with seed 3`; a recorded incident has its name alone.
+    pub fn title(&self) -> String {
+        match self.recorded {
+            true => self.scenario.clone(),
+            false => format!("{} with seed {}", self.scenario, self.seed),
+        }
     }
 
     /// What the last verdict comes to: a word, a node, a class.
@@ -349,16 +375,23 @@ pub(crate) mod testing {
     pub(crate) fn run(family: &str, seed: u64, rank: Option<usize>) -> Run {
         let accuracy = std::array::from_fn(|place| f64::from(u8::from(rank.is_some_and(|rank| rank <= place + 1))));
         let reciprocal = rank.map_or(0.0, |rank| 1.0 / rank as f64);
-        let grade =
-            Graded { verdict_fits: true, rank, exact: rank == Some(1), accuracy, reciprocal, ..Graded::default() };
+        let grade = Graded {
+            verdict_fits: true,
+            rank,
+            exact: Some(rank == Some(1)),
+            accuracy,
+            reciprocal,
+            ..Graded::default()
+        };
         Run {
             scenario: format!("{family}-s"),
             source: format!("{family}-s"),
+            recorded: false,
             family: family.to_owned(),
             seed,
             run_hash: seed,
             incident: true,
-            root: Some(("partition:orders/3".to_owned(), "load.hot-key".to_owned())),
+            root: Some(("partition:orders/3".to_owned(), Some("load.hot-key".to_owned()))),
             onset_s: Some(100.0),
             impact_s: Some(120.0),
             early: Some(grade.clone()),

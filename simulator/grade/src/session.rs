@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use lagdoctor_bundle::BundleError;
 use lagdoctor_model::InvalidName;
 use lagdoctor_runtime::Bound;
 use tokio::task::JoinSet;
 
-use crate::exam::{Exam, Question, Sat};
+use crate::exam::{Exam, Question, Sat, SitError};
 use crate::stage::Stage;
 
 /// Why an exam came to no end.
@@ -23,6 +24,14 @@ pub enum ExamError {
         seed: u64,
         /// What is wrong with the name.
         source: InvalidName,
+    },
+    /// A bundle cannot be read.
+    #[error("the recorded incident `{incident}` cannot be graded")]
+    Bundle {
+        /// The incident.
+        incident: String,
+        /// Why.
+        source: BundleError,
     },
     /// A lane ended before its questions did.
     #[error(
@@ -63,18 +72,19 @@ pub async fn sit_all(
             }
         });
     }
-    let mut all: Vec<Option<Result<Sat, InvalidName>>> = questions.iter().map(|_| None).collect();
+    let mut all: Vec<Option<Result<Sat, SitError>>> = questions.iter().map(|_| None).collect();
     while let Some(answered) = tasks.join_next().await {
         for (place, sat) in answered.unwrap_or_default() {
             all[place] = Some(sat);
         }
     }
-    let name = |question: &Question| (question.name.clone(), question.seed);
+    let name = |question: &Question| (question.name.clone(), question.seed());
     let each = all.into_iter().zip(questions.iter()).map(|(sat, question)| {
         let (scenario, seed) = name(question);
         match sat {
             Some(Ok(sat)) => Ok(sat),
-            Some(Err(source)) => Err(ExamError::Truth { scenario, seed, source }),
+            Some(Err(SitError::Truth(source))) => Err(ExamError::Truth { scenario, seed, source }),
+            Some(Err(SitError::Bundle(source))) => Err(ExamError::Bundle { incident: scenario, source }),
             None => Err(ExamError::Lost { scenario, seed }),
         }
     });

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use lagdoctor_diagnosis::detect;
 use lagdoctor_grade::{
-    Asked, Cadence, Contender, Exam, Question, Run, Stage, Whole, incidents, lane_sources, look, look_back, sit_all,
-    sources,
+    Asked, Cadence, Contender, Exam, Question, Run, Stage, Subject, Whole, incidents, lane_sources, look, look_back,
+    sit_all, sources,
 };
 use lagdoctor_model::{LogLine, Millis, Series, Signals, Timestamp};
 use lagdoctor_runtime::{Bound, Host, HostOptions};
@@ -153,8 +153,7 @@ async fn graded(lanes: usize) -> Vec<Run> {
     let question = |name: &str| Question {
         name: name.to_owned(),
         source: name.to_owned(),
-        scenario: Arc::new(Scenario::builtin(name).unwrap()),
-        seed: 3,
+        subject: Subject::Simulated { scenario: Arc::new(Scenario::builtin(name).unwrap()), seed: 3 },
     };
     let questions = names.into_iter().map(question).collect();
     let sat = sit_all(exam, stage, collectors, questions, || {}).await.unwrap();

@@ -26,9 +26,10 @@ pub enum GradeFormat {
 /// What is graded, and on what.
 #[derive(Debug, Args)]
 pub struct GradedArgs {
-    /// A folder of scenario files, or `builtin:NAME` (`builtin:public` for all).
-    #[arg(long, value_name = "DIR|builtin:NAME", default_value = "builtin:public")]
-    pub scenarios: String,
+    /// A folder of scenario files, or `builtin:NAME` (`builtin:public` for all). Default: builtin:public, and none where
+    /// `evaluate` is given --bundles alone.
+    #[arg(long, value_name = "DIR|builtin:NAME")]
+    pub scenarios: Option<String>,
     /// Which draws of each, both ends included.
     #[arg(long, value_name = "A..B", default_value = "1..10", value_parser = seeds)]
     pub seeds: (u64, u64),
@@ -49,6 +50,10 @@ pub struct EvaluateArgs {
     /// What is graded.
     #[command(flatten)]
     pub graded: GradedArgs,
+    /// A labelled bundle of a recorded incident, or a folder of them, as `lagdoctor import` makes them. Their figures stand apart
+    /// from those of simulated runs.
+    #[arg(long, value_name = "DIR", conflicts_with = "baseline")]
+    pub bundles: Option<PathBuf>,
     /// A plugin file to compare with, on the same runs: it takes the place that --plugin takes on the other side; may be
     /// repeated.
     #[arg(long, value_name = "FILE")]
@@ -95,6 +100,13 @@ SERVICE_METRIC for each reading, split at the last underscore. Beside it lies on
                     target (what the alert was about: node, metric, timestamp), entry_service (where requests come in)
 
 Exit codes: 0 all cases imported, 1 some refused, 2 none could be used.";
+
+impl EvaluateArgs {
+    /// Whether simulated runs are graded: they are, unless recorded incidents alone were asked for.
+    pub fn is_simulated(&self) -> bool {
+        self.graded.scenarios.is_some() || self.bundles.is_none()
+    }
+}
 
 /// What to do about the baseline that `evaluate --baseline` compares with.
 #[derive(Debug, Subcommand)]

@@ -46,7 +46,7 @@ pub fn today() -> Result<String> {
 
 async fn update(file: &Path, reason: &str, args: &GradedArgs, output: &Output) -> Result<ExitCode> {
     let before = if file.exists() { Some(read(file)?) } else { None };
-    let Graded { scorecard, missing, plugins } = graded(args, &[], Rivals::None, output).await?;
+    let Graded { scorecard, missing, plugins, .. } = graded(args, None, &[], Rivals::None, output).await?;
     if let Some((scenario, seed)) = missing.first() {
         output.note(&format!("invalid: {scenario} with seed {seed}: its fault moves nothing; nothing was written"));
         return Ok(output::exit(output::INVALID));
@@ -72,7 +72,7 @@ async fn diff(file: &Path, args: &GradedArgs, output: &Output) -> Result<ExitCod
             return Ok(output::exit(output::NO_BASELINE));
         }
     };
-    let Graded { scorecard, plugins, .. } = graded(args, &[], Rivals::None, output).await?;
+    let Graded { scorecard, plugins, .. } = graded(args, None, &[], Rivals::None, output).await?;
     match baseline.judge(&scorecard, &today()?) {
         Ok(judged) => {
             let changed = plugins.iter().filter(|(name, digest)| baseline.plugins.get(*name) != Some(*digest));
@@ -107,10 +107,10 @@ async fn explain(file: &Path, run: &str, mut args: GradedArgs, output: &Output) 
     };
     let seed: u64 = seed.parse().map_err(|_| miette!("`{seed}` is no seed"))?;
     args.seeds = (seed, seed);
-    if args.scenarios.starts_with("builtin:") {
-        args.scenarios = format!("builtin:{scenario}");
+    if args.scenarios.as_deref().is_none_or(|pack| pack.starts_with("builtin:")) {
+        args.scenarios = Some(format!("builtin:{scenario}"));
     }
-    let Graded { scorecard, .. } = graded(&args, &[], Rivals::None, output).await?;
+    let Graded { scorecard, .. } = graded(&args, None, &[], Rivals::None, output).await?;
     let Some(now) = scorecard.runs().iter().find(|run| run.scenario == scenario) else {
         return Err(miette!(
             help = "name the pack of the baseline with --scenarios",

@@ -1,4 +1,4 @@
-//! Grades the plugins on simulated incidents.
+//! Grades the plugins on simulated and on recorded incidents, each for themselves.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use lagdoctor_grade::{
-    Asked, Cadence, Comparison, Contender, Exam, ORACLE, Question, Scorecard, Stage, lane_sources, report, sit_all,
-    sources,
+    Asked, Cadence, Comparison, Contender, Exam, ORACLE, Question, Recording, Scorecard, Stage, Subject, lane_sources,
+    report, sit_all, sources,
 };
 use lagdoctor_runtime::{Bound, Host, Network, World};
 use lagdoctor_service::config::PluginSection;
@@ -46,16 +46,26 @@ pub async fn run(args: EvaluateArgs, output: &Output) -> Result<ExitCode> {
             return Ok(output::exit(output::NO_BASELINE));
         }
     };
-    let Graded { scorecard, missing, .. } = graded(&args.graded, &args.against, Rivals::Besides, output).await?;
-    let paired = scorecard.runs_of(OTHER).map(|other| Comparison::of(other, scorecard.runs()));
+    let Graded { scorecard, recorded, missing, .. } =
+        graded(&args.graded, args.bundles.as_deref(), &args.against, Rivals::Besides, output).await?;
+    let compared = |scorecard: &Scorecard| {
+        scorecard.runs_of(OTHER).filter(|other| !other.is_empty()).map(|other| Comparison::of(other, scorecard.runs()))
+    };
+    let paired = compared(&scorecard);
+    let recorded = recorded.map(|recorded| (compared(&recorded), recorded));
+    let of_recorded = recorded.as_ref().map(|(paired, scorecard)| (scorecard, paired.as_ref()));
+    let is_simulated = args.is_simulated();
+    let folder = args.graded.scenarios.clone().unwrap_or_default();
+    let told = |format| told((&scorecard, paired.as_ref()), of_recorded, is_simulated, format, &folder);
     for (format, file) in &args.write {
-        let text = told(&scorecard, paired.as_ref(), *format, &args.graded.scenarios);
-        std::fs::write(file, text).map_err(|error| {
+        std::fs::write(file, told(*format)).map_err(|error| {
             miette!(help = "check the folder and its rights", "cannot write {}: {error}", file.display())
         })?;
     }
-    output.say(&told(&scorecard, paired.as_ref(), args.format, &args.graded.scenarios));
-    let mut code = if scorecard.failing().is_empty() { output::FINE } else { output::FOUND };
+    output.say(&told(args.format));
+    let fails =
+        !scorecard.failing().is_empty() || of_recorded.is_some_and(|(recorded, _)| !recorded.failing().is_empty());
+    let mut code = if fails { output::FOUND } else { output::FINE };
     if let Some(before) = before {
         match before.judge(&scorecard, &baseline::today()?) {
             Ok(judged) => {
@@ -75,23 +85,45 @@ pub async fn run(args: EvaluateArgs, output: &Output) -> Result<ExitCode> {
     Ok(output::exit(if missing.is_empty() { code } else { output::INVALID }))
 }
 
+/// Runs of a kind, and how they compare with those of the other side.
+type Part<'a> = (&'a Scorecard, Option<&'a Comparison>);
+
 /// A report in one format.
-fn told(scorecard: &Scorecard, paired: Option<&Comparison>, format: GradeFormat, scenarios: &str) -> String {
+fn told(
+    simulated: Part<'_>,
+    recorded: Option<Part<'_>>,
+    is_simulated: bool,
+    format: GradeFormat,
+    scenarios: &str,
+) -> String {
+    let parts: Vec<Part<'_>> = is_simulated.then_some(simulated).into_iter().chain(recorded).collect();
+    let all: Vec<&Scorecard> = parts.iter().map(|(scorecard, _)| *scorecard).collect();
     match format {
-        GradeFormat::Json => report::json::json(scorecard, paired),
-        GradeFormat::Text => report::text::text(scorecard) + &paired.map(report::paired::text).unwrap_or_default(),
-        GradeFormat::Markdown => {
-            let paired = paired.map(|paired| format!("\n```\n{}```\n", report::paired::text(paired)));
-            report::markdown::markdown(scorecard) + &paired.unwrap_or_default()
+        GradeFormat::Json => report::json::json(simulated.0, simulated.1, recorded),
+        GradeFormat::Text => {
+            let each = |(scorecard, paired): &Part<'_>| {
+                report::text::text(scorecard) + &paired.map(report::paired::text).unwrap_or_default()
+            };
+            parts.iter().map(each).collect::<Vec<_>>().join("\n\n")
         }
-        GradeFormat::Junit => report::junit::junit(scorecard),
-        GradeFormat::Html => report::html::html(scorecard),
-        GradeFormat::Annotations => report::annotations::annotations(scorecard, |scenario| {
-            let file = Path::new(scenarios).join(format!("{scenario}.toml"));
-            let text = std::fs::read_to_string(&file).ok()?;
-            let line = text.lines().position(|line| line.starts_with("[expect]")).map_or(1, |line| line + 1);
-            Some((file.to_string_lossy().into_owned(), line))
-        }),
+        GradeFormat::Markdown => {
+            let each = |(scorecard, paired): &Part<'_>| {
+                let paired = paired.map(|paired| format!("\n```\n{}```\n", report::paired::text(paired)));
+                report::markdown::markdown(scorecard) + &paired.unwrap_or_default()
+            };
+            parts.iter().map(each).collect::<Vec<_>>().join("\n")
+        }
+        GradeFormat::Junit => report::junit::junit(&all),
+        GradeFormat::Html => report::html::html(&all),
+        GradeFormat::Annotations => {
+            let line_of = |scenario: &str| {
+                let file = Path::new(scenarios).join(format!("{scenario}.toml"));
+                let text = std::fs::read_to_string(&file).ok()?;
+                let line = text.lines().position(|line| line.starts_with("[expect]")).map_or(1, |line| line + 1);
+                Some((file.to_string_lossy().into_owned(), line))
+            };
+            all.iter().map(|scorecard| report::annotations::annotations(scorecard, line_of)).collect()
+        }
     }
 }
 
@@ -106,17 +138,26 @@ pub enum Rivals {
 
 /// What came of grading.
 pub struct Graded {
-    /// The grades.
+    /// The grades of simulated runs.
     pub scorecard: Scorecard,
+    /// Those of recorded incidents, where some were given.
+    pub recorded: Option<Scorecard>,
     /// Scenarios and seeds of which no run could be made that means anything.
     pub missing: Vec<(String, u64)>,
     /// Names of the plugins that judge, with the digests of their components.
     pub plugins: BTreeMap<String, String>,
 }
 
-/// Grades what the flags say. `against` are plugins that take part on the other side in place of those of the flags.
-pub async fn graded(args: &GradedArgs, against: &[PathBuf], rivals: Rivals, output: &Output) -> Result<Graded> {
-    let questions = questions(args)?;
+/// Grades what the flags say: simulated runs, unless `bundles` are given and no scenarios. `against` are plugins that take part on the other side in place of those of the flags.
+pub async fn graded(
+    args: &GradedArgs,
+    bundles: Option<&Path>,
+    against: &[PathBuf],
+    rivals: Rivals,
+    output: &Output,
+) -> Result<Graded> {
+    let incidents = bundles.map(|folder| recordings(folder, output)).transpose()?;
+    let questions = if incidents.is_some() && args.scenarios.is_none() { vec![] } else { questions(args)? };
     let stage = Arc::new(Stage::default());
     let mut scorers = vec![];
     for file in args.plugins.iter().chain(against) {
@@ -148,23 +189,60 @@ pub async fn graded(args: &GradedArgs, against: &[PathBuf], rivals: Rivals, outp
     }
     let has_oracle = rivals == Rivals::Besides;
     let oracle = has_oracle.then(|| ORACLE.to_owned());
-    let names = contenders.iter().map(|contender| contender.name.clone()).chain(oracle).collect();
-    let mut scorecard = Scorecard::of(names, flags(args));
-    let bar = output.progress(questions.len() as u64, "grading");
-    let (exam, tick) = (Arc::new(Exam { contenders, cadence: Cadence::default(), has_oracle }), bar.clone());
-    let asked = questions.clone();
-    let sat = sit_all(exam, stage, lanes(&host, args.threads).await?, questions, move || tick.inc(1)).await;
+    let names: Vec<String> = contenders.iter().map(|contender| contender.name.clone()).collect();
+    let lanes = lanes(&host, args.threads).await?;
+    let exam = Exam { contenders, cadence: Cadence::default(), has_oracle };
+    let mut scorecard = Scorecard::of(names.iter().cloned().chain(oracle).collect(), flags(args));
+    let missing = answered(&exam, &stage, &lanes, questions, &mut scorecard, "grading", output).await?;
+    let mut recorded = None;
+    if let Some(incidents) = incidents {
+        let mut scorecard = Scorecard::of_recorded(names, flags(args));
+        answered(&exam, &stage, &lanes, incidents, &mut scorecard, "grading recordings", output).await?;
+        scorecard.note_bytes(judges.judges().map(|plugin| plugin.usage().memory_bytes).sum());
+        recorded = Some(scorecard);
+    }
+    scorecard.note_bytes(judges.judges().map(|plugin| plugin.usage().memory_bytes).sum());
+    let plugins = judges.uses().into_iter().map(|used| (used.name, used.sha256)).collect();
+    Ok(Graded { scorecard, recorded, missing, plugins })
+}
+
+/// Answers all questions and adds up what came of them; returns those of which no run could be made.
+async fn answered(
+    exam: &Exam,
+    stage: &Arc<Stage>,
+    lanes: &[Vec<Bound>],
+    questions: Vec<Question>,
+    scorecard: &mut Scorecard,
+    what: &str,
+    output: &Output,
+) -> Result<Vec<(String, u64)>> {
+    let bar = output.progress(questions.len() as u64, what);
+    let (tick, asked) = (bar.clone(), questions.clone());
+    let sat = sit_all(Arc::new(exam.clone()), stage.clone(), lanes.to_vec(), questions, move || tick.inc(1)).await;
     bar.finish_and_clear();
     let mut missing = vec![];
     for (question, sat) in asked.iter().zip(sat.into_diagnostic()?) {
         if sat.runs.is_empty() {
-            missing.push((question.name.clone(), question.seed));
+            missing.push((question.name.clone(), question.seed()));
         }
         scorecard.add(&question.name, sat);
     }
-    scorecard.note_bytes(judges.judges().map(|plugin| plugin.usage().memory_bytes).sum());
-    let plugins = judges.uses().into_iter().map(|used| (used.name, used.sha256)).collect();
-    Ok(Graded { scorecard, missing, plugins })
+    Ok(missing)
+}
+
+/// All recorded incidents of a folder.
+fn recordings(folder: &Path, output: &Output) -> Result<Vec<Question>> {
+    let (all, unlabelled) = Recording::all(folder).into_diagnostic()?;
+    if let Some(first) = unlabelled.first() {
+        let more = if unlabelled.len() > 1 { format!(" and {} more", unlabelled.len() - 1) } else { String::new() };
+        output.note(&format!("warn  {}{more} has no label beside it, and is not graded", first.display()));
+    }
+    let question = |recording: Recording| Question {
+        name: recording.name.clone(),
+        source: quoted(&recording.folder.to_string_lossy()),
+        subject: Subject::Recorded(Arc::new(recording)),
+    };
+    Ok(all.into_iter().map(question).collect())
 }
 
 /// The plugins that judge, with these files among them.
@@ -179,10 +257,15 @@ fn questions(args: &GradedArgs) -> Result<Vec<Question>> {
     let (first, last) = args.seeds;
     let each = |Named { name, source, scenario }: Named| {
         let scenario = Arc::new(scenario);
-        let one = move |seed| Question { name: name.clone(), source: source.clone(), scenario: scenario.clone(), seed };
+        let one = move |seed| Question {
+            name: name.clone(),
+            source: source.clone(),
+            subject: Subject::Simulated { scenario: scenario.clone(), seed },
+        };
         (first..=last).map(one)
     };
-    Ok(scenarios::all(&args.scenarios)?.into_iter().flat_map(each).collect())
+    let pack = args.scenarios.as_deref().unwrap_or(scenarios::PUBLIC);
+    Ok(scenarios::all(pack)?.into_iter().flat_map(each).collect())
 }
 
 /// Collectors for as many lanes as there are threads to run them.

@@ -103,9 +103,9 @@ fn worst<'a>(signals: &Signals, seen: &Seen<'a>, node: &NodeId) -> Option<Felt<'
         seen.of(node, signal).iter().filter_map(|series| Felt::of(signals, series, *worse, *floor))
     });
     all.reduce(|worst, next| {
-        let rank = |felt: &Felt<'_>| (felt.since.is_some(), felt.size);
-        let ((a, b), (c, d)) = (rank(&worst), rank(&next));
-        if c > a || (c == a && d > b) { next } else { worst }
+        let hurts = |felt: &Felt<'_>| felt.since.is_some();
+        let order = hurts(&next).cmp(&hurts(&worst)).then(next.size.total_cmp(&worst.size));
+        if order.is_gt() { next } else { worst }
     })
 }
 

@@ -65,7 +65,7 @@ measures! {
     mrr, "MRR", Higher, Formula::Mean(|run| run.incident.then_some(run.grade.reciprocal)), "mean of 1 / place of the first right node";
     ac1_early, "AC@1 early", Higher, Formula::Share(|run| early(run, 1)), "right node first, 3 minutes after the impact";
     ac3_early, "AC@3 early", Higher, Formula::Share(|run| early(run, 3)), "right node among the first three by then";
-    exact1, "node+class", Higher, Formula::Share(|run| of_incident(run, run.grade.exact)), "right node and right class first";
+    exact1, "node+class", Higher, Formula::Share(|run| of_incident(run, run.grade.exact?)), "right node and right class first";
     set_f1, "set F1", Higher, Formula::Mean(|run| run.grade.set_f1.filter(|_| run.incident)), "F1 of the nodes named as causes";
     class_f1, "class F1", Higher, Formula::Of(class_f1), "F1 of the class that comes first, each class alike";
     path_f1, "path F1", Higher, Formula::Mean(|run| run.grade.path_f1.filter(|_| run.incident)), "F1 of the edges from symptom to cause";
@@ -156,10 +156,10 @@ fn early(run: &Run, k: usize) -> Option<f64> {
 
 fn class_f1(runs: &[&Run]) -> Option<f64> {
     let pairs = runs.iter().filter_map(|run| {
-        let (_, class) = run.root.as_ref()?;
+        let class = run.root.as_ref()?.1.as_ref()?;
         let said = run.grade.first.as_ref().and_then(|first| first.class.as_ref()).map(|class| class.as_str());
         // What the label accepts in place of its class is that class.
-        Some((class.as_str(), if run.grade.exact { Some(class.as_str()) } else { said }))
+        Some((class.as_str(), if run.grade.exact == Some(true) { Some(class.as_str()) } else { said }))
     });
     sets::macro_f1(pairs)
 }

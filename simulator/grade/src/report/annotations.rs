@@ -19,8 +19,8 @@ pub fn annotations(scorecard: &Scorecard, line_of: impl Fn(&str) -> Option<(Stri
             place.unwrap_or_default(),
             property(&format!("{scenario}: {} of {} runs are wrong", wrong.len(), runs.len())),
             message(&format!(
-                "with seed {} it said: {}\nit was: {}\nagain: {}",
-                first.seed,
+                "{} it said: {}\nit was: {}\nagain: {}",
+                if first.recorded { "of this".to_owned() } else { format!("with seed {}", first.seed) },
                 first.said,
                 first.truth,
                 super::again(first, scorecard.flags())
@@ -31,7 +31,13 @@ pub fn annotations(scorecard: &Scorecard, line_of: impl Fn(&str) -> Option<(Stri
     let _ = writeln!(
         text,
         "::notice title=lagdoctor evaluate::{}",
-        message(&format!("AC@1 {} ({}) over {} runs", super::short(ac1), super::range(ac1), runs.len()))
+        message(&format!(
+            "AC@1 {} ({}) over {} {}",
+            super::short(ac1),
+            super::range(ac1),
+            runs.len(),
+            super::runs(scorecard)
+        ))
     );
     text
 }

@@ -23,12 +23,29 @@ details { margin: .2rem 0; } summary { cursor: pointer; } .right { color: var(--
 .scroll { overflow-x: auto; }
 ";
 
-/// The whole report.
-pub fn html(scorecard: &Scorecard) -> String {
+/// The whole report: simulated runs and recorded incidents, each for themselves.
+pub fn html(scorecards: &[&Scorecard]) -> String {
+    let mut text = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>lagdoctor evaluate</title>\n<style>{STYLE}</style>\n<h1>How often is it right?</h1>\n"
+    );
+    for scorecard in scorecards {
+        text += &part(scorecard);
+    }
+    text + "</html>\n"
+}
+
+fn part(scorecard: &Scorecard) -> String {
     let overall = scorecard.overall();
     let right = scorecard.runs().iter().filter(|run| run.is_right()).count();
-    let mut text = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>lagdoctor evaluate</title>\n<style>{STYLE}</style>\n<h1>How often is it right?</h1>\n<p>{right} of {} runs are wholly right. AC@1 {} <span class=\"soft\">({})</span>.</p>\n",
+    let what = super::runs(scorecard);
+    let mut text = if scorecard.is_recorded() {
+        "<h1>Recorded incidents</h1>\n<p class=\"note\">None of these figures is mixed with those of simulated runs. Nobody can have an incident again without its fault, so there is no oracle; a class and a way are graded where the label tells them.</p>\n".to_owned()
+    } else {
+        String::new()
+    };
+    let _ = writeln!(
+        text,
+        "<p>{right} of {} {what} are wholly right. AC@1 {} <span class=\"soft\">({})</span>.</p>",
         overall.n,
         short(overall.figure("ac1")),
         range(overall.figure("ac1")),
@@ -38,8 +55,7 @@ pub fn html(scorecard: &Scorecard) -> String {
     text += &families(&scorecard.families());
     text += &confusion(scorecard.runs());
     text += &calibration(scorecard.runs());
-    text += &timelines(scorecard);
-    text + "</html>\n"
+    text + &timelines(scorecard)
 }
 
 fn leaderboard(rows: &[Row]) -> String {
@@ -123,16 +139,23 @@ fn families(rows: &[Row]) -> String {
 /// Who was at fault against who was blamed, by class.
 fn confusion(runs: &[Run]) -> String {
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for run in runs {
-        let truth = run.root.as_ref().map_or("nothing", |(_, class)| class.as_str());
+    let class_of = |run: &Run| match &run.root {
+        Some((_, class)) => class.clone(),
+        None => Some("nothing".to_owned()),
+    };
+    for (run, truth) in runs.iter().filter_map(|run| Some((run, class_of(run)?))) {
+        let truth = truth.as_str();
         let first = run.grade.first.as_ref();
         let said = match first.map(|first| first.class.as_ref()) {
-            _ if run.grade.exact => truth.to_owned(),
+            _ if run.grade.exact == Some(true) => truth.to_owned(),
             Some(Some(class)) => class.to_string(),
             Some(None) => "a node alone".to_owned(),
             None => "nothing".to_owned(),
         };
         *counts.entry((truth.to_owned(), said)).or_default() += 1;
+    }
+    if counts.is_empty() {
+        return String::new();
     }
     let truths: BTreeSet<&String> = counts.keys().map(|(truth, _)| truth).collect();
     let said: BTreeSet<&String> = counts.keys().map(|(_, said)| said).collect();
@@ -212,7 +235,7 @@ fn calibration(runs: &[Run]) -> String {
 }
 
 fn timelines(scorecard: &Scorecard) -> String {
-    let mut text = "<h2>Every run</h2>\n<p class=\"note\">The backlog by minute; a dashed line where the fault began, a solid one where it began to hurt; a dot for each verdict, green when the right node came first.</p>\n".to_owned();
+    let mut text = "<h2>Every run</h2>\n<p class=\"note\">The backlog by minute, or what else was the symptom; a dashed line where the fault began, a solid one where it began to hurt; a dot for each verdict, green when the right node came first.</p>\n".to_owned();
     let runs: Vec<&Run> = scorecard.runs().iter().collect();
     for (scenario, runs) in by(&runs, |run| &run.scenario) {
         let right = runs.iter().filter(|run| run.is_right()).count();
@@ -226,8 +249,8 @@ fn timelines(scorecard: &Scorecard) -> String {
             let class = if run.is_right() { "right" } else { "wrong" };
             let _ = writeln!(
                 text,
-                "<details><summary class=\"{class}\">seed {}: {}</summary>\n<p>truth: {}<br>again: <code>{}</code></p>\n{}</details>",
-                run.seed,
+                "<details><summary class=\"{class}\">{}: {}</summary>\n<p>truth: {}<br>again: <code>{}</code></p>\n{}</details>",
+                if run.recorded { escaped(&run.family) } else { format!("seed {}", run.seed) },
                 escaped(&run.said),
                 escaped(&run.truth),
                 escaped(&super::again(run, scorecard.flags())),
@@ -245,7 +268,8 @@ fn timeline(run: &Run) -> String {
     const DEEP: f64 = 130.0;
     let last_s = (run.backlog.len().saturating_sub(1).max(1) * 60) as f64;
     let x = |seconds: f64| 10.0 + WIDTH * (seconds / last_s).clamp(0.0, 1.0);
-    let most = run.backlog.iter().flatten().copied().fold(1.0, f64::max);
+    let least = if run.recorded { f64::MIN_POSITIVE } else { 1.0 };
+    let most = run.backlog.iter().flatten().copied().fold(least, f64::max);
     let points: Vec<String> = run
         .backlog
         .iter()
@@ -254,8 +278,10 @@ fn timeline(run: &Run) -> String {
         .map(|(minute, value)| format!("{:.1},{:.1}", x(minute as f64 * 60.0), TOP + DEEP * (1.0 - value / most)))
         .collect();
     let mut svg = format!(
-        "<svg viewBox=\"0 0 740 190\" width=\"740\" role=\"img\" aria-label=\"timeline\"><line class=\"axis\" x1=\"10\" x2=\"730\" y1=\"{b}\" y2=\"{b}\"/><polyline points=\"{}\" fill=\"none\" stroke=\"var(--mark)\" stroke-width=\"1.5\"/><text class=\"soft\" x=\"12\" y=\"20\">{most:.0} records</text>",
+        "<svg viewBox=\"0 0 740 190\" width=\"740\" role=\"img\" aria-label=\"timeline\"><line class=\"axis\" x1=\"10\" x2=\"730\" y1=\"{b}\" y2=\"{b}\"/><polyline points=\"{}\" fill=\"none\" stroke=\"var(--mark)\" stroke-width=\"1.5\"/><text class=\"soft\" x=\"12\" y=\"20\">{}{}</text>",
         points.join(" "),
+        super::number(most),
+        if run.recorded { "" } else { " records" },
         b = TOP + DEEP
     );
     for (at, dash, word) in [(run.onset_s, "4 3", "fault"), (run.impact_s, "none", "impact")] {
@@ -282,12 +308,14 @@ fn timeline(run: &Run) -> String {
             escaped(class)
         );
     }
-    for minute in [0, 15, 30, 45, 60] {
+    for quarter in 0..=4_u8 {
+        let seconds = last_s * f64::from(quarter) / 4.0;
         let _ = write!(
             svg,
-            "<text class=\"soft\" x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{minute} min</text>",
-            x(f64::from(minute) * 60.0).clamp(22.0, 712.0),
-            TOP + DEEP + 42.0
+            "<text class=\"soft\" x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{:.0} min</text>",
+            x(seconds).clamp(22.0, 712.0),
+            TOP + DEEP + 42.0,
+            seconds / 60.0
         );
     }
     svg + "</svg>\n"

@@ -8,23 +8,41 @@ use crate::measure::waiting::Wait;
 use crate::paired::{Change, Comparison};
 use crate::scorecard::{Row, Run, Scorecard};
 
-/// The whole report.
-pub fn json(scorecard: &Scorecard, paired: Option<&Comparison>) -> String {
+/// The whole report. What stands at the top is of simulated runs alone; recorded incidents have a part of their own, of the
+/// same shape. Where there are none of a kind its figures are null.
+pub fn json(
+    simulated: &Scorecard,
+    paired: Option<&Comparison>,
+    recorded: Option<(&Scorecard, Option<&Comparison>)>,
+) -> String {
+    let mut document = part(simulated, paired);
+    document.insert("schema".to_owned(), json!(4));
+    let recorded = recorded.map(|(scorecard, paired)| {
+        let mut part = part(scorecard, paired);
+        // Each incident is one run, and none can be void.
+        part.retain(|name, _| !matches!(name.as_str(), "scenarios" | "void"));
+        part
+    });
+    document.insert("recorded".to_owned(), json!(recorded));
+    serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
+}
+
+fn part(scorecard: &Scorecard, paired: Option<&Comparison>) -> Map<String, Value> {
     let families: Map<String, Value> =
         scorecard.families().iter().map(|row| (row.name.clone(), Value::Object(figures(row)))).collect();
-    let document = json!({
-        "schema": 3,
-        "overall": overall(scorecard),
-        "families": families,
-        "scenarios": named("scenario", scorecard.scenarios()),
-        "contenders": named("name", scorecard.leaderboard()),
-        "paired": paired.map(compared),
-        "plugins": scorecard.worth(),
-        "failing": scorecard.failing(),
-        "void": scorecard.void().iter().map(|(scenario, seed)| json!({ "scenario": scenario, "seed": seed })).collect::<Vec<_>>(),
-        "runs": scorecard.runs().iter().map(run).collect::<Vec<_>>(),
-    });
-    serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
+    let void = scorecard.void().iter().map(|(scenario, seed)| json!({ "scenario": scenario, "seed": seed }));
+    let parts = [
+        ("overall", overall(scorecard)),
+        ("families", Value::Object(families)),
+        ("scenarios", json!(named("scenario", scorecard.scenarios()))),
+        ("contenders", json!(named("name", scorecard.leaderboard()))),
+        ("paired", json!(paired.map(compared))),
+        ("plugins", json!(scorecard.worth())),
+        ("failing", json!(scorecard.failing())),
+        ("void", json!(void.collect::<Vec<_>>())),
+        ("runs", json!(scorecard.runs().iter().map(run).collect::<Vec<_>>())),
+    ];
+    parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn compared(paired: &Comparison) -> Value {
@@ -83,16 +101,16 @@ fn run(run: &Run) -> Value {
         None => Value::Null,
     };
     let watched = run.watched;
-    json!({
-        "scenario": run.scenario,
+    // A label may name a place alone, and then nobody can say of a class whether it is right.
+    let exact = if run.recorded { json!(run.grade.exact) } else { json!(run.grade.exact == Some(true)) };
+    let mut told = json!({
         "family": run.family,
-        "seed": run.seed,
         "incident": run.incident,
         "right": run.is_right(),
         "rank": run.grade.rank,
         "ac1": run.accuracy(1),
         "ac1_early": run.early.as_ref().map(|early| early.accuracy[0]),
-        "exact": run.grade.exact,
+        "exact": exact,
         "abstained": run.grade.abstained,
         "decoy": run.grade.decoy,
         "onset_s": run.onset_s,
@@ -104,5 +122,13 @@ fn run(run: &Run) -> Value {
         "said": run.said,
         "truth": run.truth,
         "verdicts": run.spoken,
-    })
+    });
+    let names = match run.recorded {
+        true => vec![("incident_name", json!(run.scenario)), ("bundle", json!(run.source))],
+        false => vec![("scenario", json!(run.scenario)), ("seed", json!(run.seed))],
+    };
+    for (name, value) in names {
+        told[name] = value;
+    }
+    told
 }

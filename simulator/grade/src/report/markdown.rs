@@ -12,8 +12,11 @@ const MOST_WRONG: usize = 20;
 /// The whole report.
 pub fn markdown(scorecard: &Scorecard) -> String {
     let overall = scorecard.overall();
-    let mut text =
-        format!("## lagdoctor evaluate: {} runs\n\n| grade | value | 95 % | |\n|---|---:|---|---|\n", overall.n);
+    let mut text = format!(
+        "## lagdoctor evaluate: {} {}\n\n| grade | value | 95 % | |\n|---|---:|---|---|\n",
+        overall.n,
+        super::runs(scorecard)
+    );
     for (measure, figure) in MEASURES.iter().zip(&overall.figures).filter(|(_, figure)| figure.is_some()) {
         let _ = writeln!(
             text,
@@ -35,8 +38,7 @@ pub fn markdown(scorecard: &Scorecard) -> String {
             wrong.len()
         );
         for run in wrong.iter().take(MOST_WRONG) {
-            let _ =
-                writeln!(text, "| `{}` seed {} | {} | {} |", run.scenario, run.seed, cell(&run.said), cell(&run.truth));
+            let _ = writeln!(text, "| {} | {} | {} |", cell(&name(run)), cell(&run.said), cell(&run.truth));
         }
         if wrong.len() > MOST_WRONG {
             let _ = writeln!(text, "| … | {} more | |", wrong.len() - MOST_WRONG);
@@ -66,6 +68,10 @@ fn table(what: &str, rows: &[Row]) -> String {
         );
     }
     text
+}
+
+fn name(run: &Run) -> String {
+    if run.recorded { format!("`{}`", run.scenario) } else { format!("`{}` seed {}", run.scenario, run.seed) }
 }
 
 /// What a table's cell may not hold.

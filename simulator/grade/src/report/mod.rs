@@ -13,7 +13,7 @@ mod schema_tests;
 pub mod text;
 
 use crate::interval::Estimate;
-use crate::scorecard::Run;
+use crate::scorecard::{Run, Scorecard};
 
 /// `0.93`, or `-` where there is none.
 pub(crate) fn short(figure: Option<Estimate>) -> String {
@@ -30,8 +30,16 @@ pub(crate) fn range(figure: Option<Estimate>) -> String {
     figure.map_or_else(String::new, |figure| format!("{}..{}", number(figure.low), number(figure.high)))
 }
 
+/// What the runs of a scorecard are, so that nobody takes figures of the one for the other.
+pub(crate) fn runs(scorecard: &Scorecard) -> &'static str {
+    if scorecard.is_recorded() { "recorded incidents" } else { "simulated runs" }
+}
+
 /// The command that has a run again, and judges it with the same plugins.
 pub(crate) fn again(run: &Run, flags: &str) -> String {
+    if run.recorded {
+        return format!("lagdoctor diagnose --bundle {}{flags}", run.source);
+    }
     format!(
         "lagdoctor simulate {} --seed {} --out incident && lagdoctor diagnose --bundle incident{flags}",
         run.source, run.seed
@@ -58,6 +66,7 @@ pub(crate) fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use crate::exam::Sat;
+    use crate::graded::Graded;
     use crate::paired::Comparison;
     use crate::scorecard::testing::run;
     use crate::scorecard::{Run, Scorecard};
@@ -73,6 +82,47 @@ mod tests {
             scorecard.add(family, Sat { runs: vec![run], void: vec![] });
         }
         scorecard
+    }
+
+    /// Two incidents whose labels name a place alone.
+    pub(super) fn recorded() -> Scorecard {
+        let mut scorecard = Scorecard::of_recorded(vec!["plugins".to_owned()], String::new());
+        for (family, rank) in [("cpu", Some(1)), ("mem", Some(3))] {
+            let run = run(family, 0, rank);
+            let grade = Graded { exact: None, ..run.grade };
+            let root = Some(("service:db".to_owned(), None));
+            let run = Run { recorded: true, source: "bundles/7f3a".to_owned(), grade, root, ..run };
+            scorecard.add(family, Sat { runs: vec![run], void: vec![] });
+        }
+        scorecard
+    }
+
+    #[test]
+    fn figures_of_recorded_incidents_stand_apart_from_those_of_simulated_runs() {
+        let (simulated, recorded) = (scorecard(), recorded());
+        let text = super::json::json(&simulated, None, Some((&recorded, None)));
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&value["overall"]["n"], &value["recorded"]["overall"]["n"]), (&3.into(), &2.into()));
+        assert_eq!(value["recorded"]["overall"]["ac1"]["value"], 0.5);
+        assert_eq!(value["recorded"]["overall"]["exact1"], serde_json::Value::Null);
+        assert_eq!(value["recorded"]["overall"]["path_f1"], serde_json::Value::Null);
+        assert_eq!(value["recorded"]["runs"][1]["bundle"], "bundles/7f3a");
+        let text = super::text::text(&recorded);
+        assert!(text.starts_with("RECORDED incidents") && text.contains("of 2 recorded incidents"), "{text}");
+        assert!(text.contains("again: lagdoctor diagnose --bundle bundles/7f3a\n"), "{text}");
+        assert!(!text.contains("seed") && !text.contains("simulate "), "{text}");
+        let markdown = super::markdown::markdown(&recorded);
+        assert!(markdown.starts_with("## lagdoctor evaluate: 2 recorded incidents"), "{markdown}");
+        let junit = super::junit::junit(&[&simulated, &recorded]);
+        check_tags(&junit);
+        assert!(junit.contains("tests=\"5\" failures=\"3\"") && junit.contains("<testsuite name=\"recorded mem-s\""));
+    }
+
+    #[test]
+    fn a_recorded_run_is_never_counted_among_simulated_ones() {
+        let mut simulated = scorecard();
+        simulated.add("cpu", Sat { runs: recorded().runs().to_vec(), void: vec![] });
+        assert_eq!(simulated.runs().len(), 3);
     }
 
     /// Each tag that is opened is closed, in order.
@@ -92,7 +142,7 @@ mod tests {
 
     #[test]
     fn junit_has_a_case_for_each_run_and_a_failure_for_each_wrong_one() {
-        let text = super::junit::junit(&scorecard());
+        let text = super::junit::junit(&[&scorecard()]);
         check_tags(&text);
         assert!(text.contains("tests=\"3\" failures=\"2\""), "{text}");
         assert_eq!((text.matches("<testcase ").count(), text.matches("<failure ").count()), (3, 2));
@@ -111,19 +161,19 @@ mod tests {
 
     #[test]
     fn the_page_reaches_for_nothing_outside_itself() {
-        let text = super::html::html(&scorecard());
+        let text = super::html::html(&[&scorecard(), &recorded()]);
         for outside in ["http:", "https:", "<script", "<link", "src=", "@import", "url("] {
             assert!(!text.contains(outside), "{outside}");
         }
         assert!(!text.contains("NaN") && !text.contains("a < b"));
-        assert_eq!(text.matches("aria-label=\"timeline\"").count(), 3);
+        assert_eq!(text.matches("aria-label=\"timeline\"").count(), 5);
     }
 
     #[test]
     fn json_has_every_measure_and_every_run() {
         let comparison = Comparison::of(scorecard().runs(), scorecard().runs());
         let value: serde_json::Value =
-            serde_json::from_str(&super::json::json(&scorecard(), Some(&comparison))).unwrap();
+            serde_json::from_str(&super::json::json(&scorecard(), Some(&comparison), None)).unwrap();
         for measure in crate::MEASURES {
             assert!(value["overall"].get(measure.name).is_some(), "{}", measure.name);
         }

@@ -6,7 +6,7 @@ mod promise;
 
 use serde_json::Value;
 
-use super::tests::scorecard;
+use super::tests::{recorded, scorecard};
 use crate::paired::Comparison;
 
 const SCHEMA: &str = include_str!("../../schema/evaluate.schema.json");
@@ -14,7 +14,10 @@ const SCHEMA: &str = include_str!("../../schema/evaluate.schema.json");
 fn printed() -> Value {
     let (scorecard, other) = (scorecard(), scorecard());
     let comparison = Comparison::of(other.runs(), scorecard.runs());
-    serde_json::from_str(&super::json::json(&scorecard, Some(&comparison))).unwrap()
+    let incidents = recorded();
+    let same = Comparison::of(incidents.runs(), incidents.runs());
+    let text = super::json::json(&scorecard, Some(&comparison), Some((&incidents, Some(&same))));
+    serde_json::from_str(&text).unwrap()
 }
 
 #[test]

@@ -12,29 +12,50 @@ const WORST: usize = 3;
 /// How many wrong runs are told in full.
 const MOST_WRONG: usize = 25;
 
+/// Above what was recorded.
+const HEADING: &str = "RECORDED incidents: none of these figures is mixed with those of simulated runs. Nobody can have an incident\n\
+    again without its fault, so there is no oracle; a class and a way are graded where the label tells them.\n\n";
+
 /// The whole report.
 pub fn text(scorecard: &Scorecard) -> String {
-    let mut text = table(scorecard);
+    let mut text = if scorecard.is_recorded() { HEADING.to_owned() } else { String::new() };
+    text += &table(scorecard);
     text += &figures(scorecard);
     text += &families(scorecard);
     text += &leaderboard(scorecard);
     text += &worth(scorecard);
-    text += "\nThe built-in scenarios are what the bundled plugins were made with; grade on others with --scenarios.\n";
+    if !scorecard.is_recorded() {
+        text +=
+            "\nThe built-in scenarios are what the bundled plugins were made with; grade on others with --scenarios.\n";
+    }
     text += &remarks(scorecard);
     text
 }
 
 fn table(scorecard: &Scorecard) -> String {
+    // Of recorded incidents each is its own scenario, so that only their families have figures.
+    let is_recorded = scorecard.is_recorded();
+    let rows = |scorecard: &Scorecard| if is_recorded { scorecard.families() } else { scorecard.scenarios() };
     let mut text = format!(
         "{:20} {:>4} {:>7} {:>7} {:>11} {:>10} {:>8} {:>8} {:>8}\n",
-        "scenario", "runs", "AC@1", "AC@3", "node+class", "largest-z", "abstain", "alarms", "ms"
+        if is_recorded { "recorded" } else { "scenario" },
+        "runs",
+        "AC@1",
+        "AC@3",
+        "node+class",
+        "largest-z",
+        "abstain",
+        "alarms",
+        "ms"
     );
     let rival = scorecard.runs_of("largest-z").map(|runs| {
-        let mut one = Scorecard::of(vec![String::new()], String::new());
+        let names = vec![String::new()];
+        let of = if is_recorded { Scorecard::of_recorded } else { Scorecard::of };
+        let mut one = of(names, String::new());
         one.take(runs);
         one
     });
-    let rival_rows = rival.as_ref().map(Scorecard::scenarios).unwrap_or_default();
+    let rival_rows = rival.as_ref().map(rows).unwrap_or_default();
     let mut line = |row: &Row, rival: Option<&Row>| {
         let _ = writeln!(
             text,
@@ -50,7 +71,7 @@ fn table(scorecard: &Scorecard) -> String {
             row.ms.map_or("-".to_owned(), |ms| format!("{ms:.0}")),
         );
     };
-    for row in scorecard.scenarios() {
+    for row in rows(scorecard) {
         line(&row, rival_rows.iter().find(|rival| rival.name == row.name));
     }
     line(&scorecard.overall(), rival.as_ref().map(Scorecard::overall).as_ref());
@@ -61,7 +82,8 @@ fn table(scorecard: &Scorecard) -> String {
 
 fn figures(scorecard: &Scorecard) -> String {
     let overall = scorecard.overall();
-    let mut text = format!("\n{:14} {:>7}  {:15} of {} runs\n", "all", "value", "95 % interval", overall.n);
+    let mut text =
+        format!("\n{:14} {:>7}  {:15} of {} {}\n", "all", "value", "95 % interval", overall.n, super::runs(scorecard));
     for (measure, figure) in MEASURES.iter().zip(&overall.figures).filter(|(_, figure)| figure.is_some()) {
         let _ = writeln!(text, "{:14} {:>7}  {:15} {}", measure.title, short(*figure), range(*figure), measure.meaning);
     }
@@ -80,7 +102,14 @@ fn families(scorecard: &Scorecard) -> String {
     }
     let mut text = format!(
         "\n{:26} {:>4} {:>7}  {:12} {:>7} {:>7} {:>9} {:>8}\n",
-        "family", "runs", "AC@1", "interval", "AC@3", "early", "to detect", "to right"
+        if scorecard.is_recorded() { "family, recorded" } else { "family" },
+        "runs",
+        "AC@1",
+        "interval",
+        "AC@3",
+        "early",
+        "to detect",
+        "to right"
     );
     for row in &broken {
         let ac1 = row.figure("ac1");
@@ -118,7 +147,13 @@ fn leaderboard(scorecard: &Scorecard) -> String {
     }
     let mut text = format!(
         "\n{:24} {:>7}  {:12} {:>7} {:>7} {:>11} {:>9}\n",
-        "leaderboard", "AC@1", "interval", "AC@3", "MRR", "node+class", "< 0.35 in"
+        if scorecard.is_recorded() { "leaderboard, recorded" } else { "leaderboard" },
+        "AC@1",
+        "interval",
+        "AC@3",
+        "MRR",
+        "node+class",
+        "< 0.35 in"
     );
     for row in &rows {
         let ac1 = row.figure("ac1");
@@ -159,10 +194,9 @@ fn remarks(scorecard: &Scorecard) -> String {
     let mut text = String::new();
     let wrong: Vec<&Run> = scorecard.runs().iter().filter(|run| !run.is_right()).collect();
     for run in wrong.iter().take(MOST_WRONG) {
-        let Run { scenario, seed, said, truth, .. } = run;
+        let (Run { said, truth, .. }, title) = (run, run.title());
         let again = super::again(run, scorecard.flags());
-        let _ =
-            write!(text, "\nwrong: {scenario} with seed {seed}\n  said:  {said}\n  truth: {truth}\n  again: {again}\n");
+        let _ = write!(text, "\nwrong: {title}\n  said:  {said}\n  truth: {truth}\n  again: {again}\n");
     }
     if wrong.len() > MOST_WRONG {
         let _ = writeln!(text, "\nand {} more wrong runs; --format json has them all", wrong.len() - MOST_WRONG);
