@@ -75,6 +75,7 @@ async fn every_bundled_plugin_would_be_wanted() {
         "scorer-jvm",
         "scorer-kafka-lag",
         "scorer-logs",
+        "scorer-services",
     ] {
         let report = checked(name, None, &cache).await;
         assert_eq!(failures(&report), Vec::<String>::new(), "{name}\n{}", report.text());

@@ -165,6 +165,8 @@ fn what_cannot_be_graded_is_refused_with_what_to_do() {
     check(&[("a/data.csv", &table), ("a/case.json", "{\"root_cause_service\": \"shop\"}")], "no `inject_time`");
     check(&[("a/data.csv", &table), ("a/case.json", "{\"inject_time\": 5}")], "no `root_cause_service`");
     check(&[("a/data.csv", &table), ("a/case.json", "[")], "case.json is not as it should be");
+    let far = format!("{table}{},1,1,1,1,1,1\n", START + 1_000_000_000);
+    check(&[("shop_cpu/data.csv", &far), ("shop_cpu/inject_time.txt", &inject)], "and 200000 is the most; cut it");
     let early = (START + 60).to_string();
     check(&[("shop_cpu/data.csv", &table), ("shop_cpu/inject_time.txt", &early)], "1 of its rows lie before the fault");
     check(&[("a/x.csv", &table), ("a/y.csv", &table), ("a/case.json", &case_json(""))], "which of x.csv, y.csv");

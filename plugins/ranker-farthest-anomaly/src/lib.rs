@@ -41,7 +41,7 @@ impl Ranker for FarthestAnomaly {
         let reached = view.reached(symptom.node).into_iter();
         let distances: BTreeMap<u32, u32> = reached.map(|(node, distance)| (node.handle, distance)).collect();
         let mut unusual: BTreeMap<u32, (u32, f64)> = BTreeMap::new();
-        for (handle, finding) in (0..).zip(findings).filter(|(_, finding)| finding.node != symptom.node) {
+        for (handle, finding) in (0..).zip(findings).filter(|(_, finding)| view.may_cause(symptom, finding.node)) {
             let z = finding.magnitude.abs();
             if z >= self.config.least_z && unusual.get(&finding.node).is_none_or(|(_, known)| z > *known) {
                 unusual.insert(finding.node, (handle, z));

@@ -60,7 +60,7 @@ impl FirstAnomaly {
 impl Ranker for FirstAnomaly {
     fn rank(&self, view: &View<'_>, _: &[Finding], symptom: &Symptom) -> Result<Ranking, Error> {
         let mut first: std::collections::BTreeMap<u32, (i64, f64)> = std::collections::BTreeMap::new();
-        for series in view.all_series().filter(|series| series.node.handle != symptom.node) {
+        for series in view.all_series().filter(|series| view.may_cause(symptom, series.node.handle)) {
             let Some((at, z)) = self.first(&series) else { continue };
             let known = first.entry(series.node.handle).or_insert((at, z));
             if (at, -z) < (known.0, -known.1) {

@@ -26,9 +26,9 @@ impl Plugin for LargestZ {
 }
 
 impl Ranker for LargestZ {
-    fn rank(&self, _: &View<'_>, findings: &[Finding], symptom: &Symptom) -> Result<Ranking, Error> {
+    fn rank(&self, view: &View<'_>, findings: &[Finding], symptom: &Symptom) -> Result<Ranking, Error> {
         let mut largest: BTreeMap<u32, (u32, &Finding)> = BTreeMap::new();
-        for (handle, finding) in (0..).zip(findings).filter(|(_, finding)| finding.node != symptom.node) {
+        for (handle, finding) in (0..).zip(findings).filter(|(_, finding)| view.may_cause(symptom, finding.node)) {
             let size = finding.magnitude.abs();
             if largest.get(&finding.node).is_none_or(|(_, best)| size > best.magnitude.abs()) {
                 largest.insert(finding.node, (handle, finding));

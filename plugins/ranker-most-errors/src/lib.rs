@@ -45,7 +45,7 @@ impl Ranker for MostErrors {
         let mut errors: BTreeMap<u32, usize> = BTreeMap::new();
         for line in view.logs() {
             let counts = line.at_ms >= since && f64::from(line.severity) >= self.config.least_severity;
-            if counts && line.node.handle != symptom.node {
+            if counts && view.may_cause(symptom, line.node.handle) {
                 *errors.entry(line.node.handle).or_default() += 1;
             }
         }

@@ -105,8 +105,8 @@ impl Candidates {
         let slack_ms = (step_ms(view) as f64 * config.slack_steps) as i64;
         let mut all = vec![];
         for ((node, class), found) in &by_class {
-            // The symptom's own unusual numbers are the symptom.
-            if class.is_empty() && *node == symptom.node {
+            // The symptom's own unusual numbers are the symptom, where it is a group's.
+            if class.is_empty() && !view.may_cause(symptom, *node) {
                 continue;
             }
             let mut found = found.clone();

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use crate::{Batch, Edge, Event, Node, Series};
+use crate::{Batch, Edge, Event, Node, Series, Symptom};
 
 /// Edges of this kind join two nodes that share something and have no direction.
 const CONTENDS: &str = "contends";
@@ -187,6 +187,13 @@ impl<'a> View<'a> {
     /// The moment of the diagnosis. There is no other clock.
     pub fn now_ms(&self) -> i64 {
         self.batch.now_ms
+    }
+
+    /// Whether this node could be the cause of a symptom without a class saying why: any other node, and itself when it is no
+    /// consumer group. That a group falls behind because it falls behind is no answer; a service that answers late may
+    /// well be the one at fault.
+    pub fn may_cause(&self, symptom: &Symptom, node: u32) -> bool {
+        node != symptom.node || self.node(node).is_some_and(|node| node.kind != "group")
     }
 
     /// First moment of the window.

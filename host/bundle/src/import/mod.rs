@@ -16,6 +16,7 @@ use lagdoctor_model::{
     Timestamp, Window,
 };
 
+use crate::header::RawWindow;
 use crate::{Meta, Root, Truth};
 use columns::{ANYTHING, Column, signal_of};
 use label::Label;
@@ -228,7 +229,9 @@ fn window(times_ms: &[i64], label: &Label) -> Result<Window, String> {
     let mut steps: Vec<i64> = times_ms.windows(2).map(|pair| pair[1] - pair[0]).collect();
     steps.sort_unstable();
     let step = steps.get(steps.len() / 2).and_then(|ms| Millis::new(*ms).ok()).filter(|step| *step > Millis::ZERO);
-    Ok(Window { start, now, step: step.unwrap_or(Millis::seconds(60)) })
+    let window = Window { start, now, step: step.unwrap_or(Millis::seconds(60)) };
+    let unfit = |why| format!("the table's times cannot be used: {why}; cut it to the hours around the incident");
+    RawWindow::of(window).checked().map_err(unfit)
 }
 
 /// The series of a column, with the source's word for what it is; or why there is none.

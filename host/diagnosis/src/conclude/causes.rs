@@ -9,7 +9,6 @@ use super::actions::actions;
 use super::evidence::evidence;
 use super::sufficiency::CONFIDENT;
 use super::{Case, NORMAL};
-use crate::detect::is_felt;
 
 /// A cause without a class that is less sure than this is not worth a line beside one that may be named.
 const FAINT: f64 = 0.25;
@@ -21,12 +20,13 @@ const MOST_EVIDENCE: usize = 12;
 /// The causes, the surest first; of equals the one that the ranker put first.
 pub(super) fn causes(case: &Case<'_>, ranking: &Ranking) -> Vec<Cause> {
     let mut known = BTreeSet::new();
+    let is_group = case.symptom.node.kind() == "group";
     let mut ranked: Vec<&RankedCause> = ranking
         .causes
         .iter()
         .filter(|cause| case.graph.contains(&cause.node))
-        // "The group hurts because the group hurts" is what was asked.
-        .filter(|cause| cause.class.is_some() || cause.node != case.symptom.node || rests_on_more(case, cause))
+        // "The group hurts because the group hurts" is what was asked. A service may well be at fault itself.
+        .filter(|cause| cause.class.is_some() || cause.node != case.symptom.node || !is_group)
         .collect();
     ranked.sort_by(|a, b| b.confidence.get().total_cmp(&a.confidence.get()));
     ranked.retain(|cause| known.insert((&cause.node, &cause.class)));
@@ -34,12 +34,6 @@ pub(super) fn causes(case: &Case<'_>, ranking: &Ranking) -> Vec<Cause> {
     let is_answered = ranked.first().is_some_and(|best| best.confidence.get() >= CONFIDENT);
     ranked.retain(|cause| !is_answered || cause.class.is_some() || cause.confidence.get() >= FAINT);
     ranked.into_iter().take(MOST_CAUSES).map(|ranked| cause(case, ranked)).collect()
-}
-
-/// Whether a service that hurts is said to be its own cause by something else than what its callers feel.
-fn rests_on_more(case: &Case<'_>, ranked: &RankedCause) -> bool {
-    let mut findings = ranked.findings.iter().filter_map(|place| case.plan.findings.get(*place));
-    case.symptom.node.kind() != "group" && findings.any(|finding| !is_felt(finding.signal.as_str()))
 }
 
 fn cause(case: &Case<'_>, ranked: &RankedCause) -> Cause {
