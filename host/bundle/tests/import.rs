@@ -74,9 +74,11 @@ fn a_path_is_a_label_where_the_time_of_the_fault_lies_beside_the_table() {
         ("orders_db_cpu/1/logs.csv", "time,line\n"),
         ("shop_delay/data.csv", &table()),
         ("shop_delay/inject_time.txt", &inject),
+        ("shop_network_delay/2/data.csv", &table()),
+        ("shop_network_delay/2/inject_time.txt", &inject),
         ("notes/README.txt", "no case"),
     ]);
-    let [first, second] = &set.cases()[..] else { panic!("two cases, not {:?}", set.cases()) };
+    let [first, second, third] = &set.cases()[..] else { panic!("three cases, not {:?}", set.cases()) };
     let imported = import(set.root(), first).unwrap();
     assert_eq!(imported.truth.name, "orders_db_cpu/1");
     assert_eq!(imported.truth.family, "cpu");
@@ -89,6 +91,8 @@ fn a_path_is_a_label_where_the_time_of_the_fault_lies_beside_the_table() {
     assert!(gaps.iter().any(|gap| gap.contains("does not say who calls whom")), "{gaps:?}");
     assert!(gaps.iter().any(|gap| gap.contains("logs.csv beside data.csv was not read")), "{gaps:?}");
     assert_eq!(import(set.root(), second).unwrap().truth.roots[0].node, id("service:shop"));
+    let of_two_words = import(set.root(), third).unwrap().truth;
+    assert_eq!((&of_two_words.roots[0].node, of_two_words.family.as_str()), (&id("service:shop"), "network_delay"));
 }
 
 #[test]

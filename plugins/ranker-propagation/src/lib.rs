@@ -111,7 +111,7 @@ impl Ranker for Propagation {
             let message = format!("the symptom is on node {}, which the batch does not have", symptom.node);
             return Err(Error::new(lagdoctor_sdk::code::BAD_INPUT, message));
         };
-        let reach = Reach::from(view, start);
+        let reach = Reach::from(view, start).or_anywhere(view, start);
         let mut candidates = Candidates::gather(&self.config, view, findings, symptom, &reach);
         explain::weigh(&self.config, view, &mut candidates);
         Ok(verdict::ranking(&self.config, view, findings, &candidates, &reach))

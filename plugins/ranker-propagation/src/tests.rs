@@ -293,3 +293,42 @@ fn the_order_of_findings_does_not_matter() {
     turned.reverse();
     assert_eq!(order(&said), order(&turned));
 }
+
+/// Services of which one hurts, with or without somebody saying who calls whom; what is blamed, the surest first.
+fn blamed_of_services(has_edges: bool) -> (Vec<String>, Ranking) {
+    let mut batch =
+        BatchBuilder::minutes(40).with_node("service:shop").with_node("service:db").with_node("service:ads");
+    if has_edges {
+        batch = batch.edge("service:shop", "calls", "service:db");
+    }
+    let batch = batch.build();
+    let view = View::new(&batch);
+    let at = batch.start_ms + SYMPTOM_S * 1_000;
+    let said = |id: &str, signal: &str, score: f64| {
+        Finding::on(view.find(id).unwrap(), signal).score(score).since(Some(at)).says("other than it was")
+    };
+    let findings = [
+        said("service:shop", "service.latency", 0.6),
+        said("service:db", "service.cpu", 0.8),
+        said("service:ads", "service.cpu", 0.7),
+    ];
+    let symptom = behind(&view, "service:shop", at);
+    let ranking = Propagation::from_json("{}").unwrap().rank(&view, &findings, &symptom).unwrap();
+    let name = |cause: &lagdoctor_sdk::Cause| view.node(cause.node).map_or("", |node| node.id).to_owned();
+    (ranking.causes.iter().map(name).collect(), ranking)
+}
+
+#[test]
+fn a_service_that_hurts_may_be_at_fault_itself_and_what_it_never_calls_is_not() {
+    let (blamed, _) = blamed_of_services(true);
+    assert_eq!(blamed.first().map(String::as_str), Some("service:db"), "{blamed:?}");
+    assert!(!blamed.contains(&"service:ads".to_owned()), "{blamed:?}");
+}
+
+#[test]
+fn where_nobody_says_who_calls_whom_any_service_may_be_behind_it_and_no_way_is_made_up() {
+    let (blamed, ranking) = blamed_of_services(false);
+    assert_eq!(blamed, ["service:db", "service:ads", "service:shop"]);
+    assert!(ranking.causes.iter().all(|cause| cause.confidence < 0.5), "{ranking:?}");
+    assert!(ranking.causes.iter().take(2).all(|cause| cause.path.is_empty()), "{ranking:?}");
+}

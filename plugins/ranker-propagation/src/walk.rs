@@ -23,6 +23,9 @@ fn travel(kind: &str) -> f64 {
 /// machine, although no dependency is drawn between the two.
 const CLOCK: &str = "timed-by";
 
+/// How well trouble travels on a way that nobody knows: less than over a call or two.
+const UNKNOWN_WAY: f64 = 0.7;
+
 /// What a node depends on, and what its measurements include.
 pub(crate) fn influences<'a>(view: &View<'a>, node: NodeRef<'a>) -> Vec<(NodeRef<'a>, &'a str)> {
     let mut found: Vec<(NodeRef<'a>, &'a str)> = view.dependencies(node).collect();
@@ -75,14 +78,25 @@ impl Reach {
         reach
     }
 
+    /// The same where nobody said who depends on whom: then any node may be behind a service that hurts, and none more than
+    /// another. Of a group it is known what it depends on, if anything is known at all.
+    pub(crate) fn or_anywhere<'a>(mut self, view: &View<'a>, start: NodeRef<'a>) -> Self {
+        if view.batch().edges.is_empty() && start.kind != "group" {
+            self.strength.fill(UNKNOWN_WAY);
+        }
+        self
+    }
+
     /// How well trouble there shows here; 0 when no way leads there.
     pub(crate) fn strength(&self, node: u32) -> f64 {
         self.strength.get(node as usize).copied().unwrap_or(0.0)
     }
 
-    /// The best way there, both ends included; empty when there is none.
+    /// The best way there, both ends included; empty when none is known.
     pub(crate) fn path(&self, node: u32) -> Vec<u32> {
-        if self.strength(node) == 0.0 {
+        if self.strength(node) == 0.0
+            || (node != self.start && self.before.get(node as usize).is_none_or(Option::is_none))
+        {
             return vec![];
         }
         let mut path = vec![node];

@@ -281,6 +281,7 @@ impl Exam {
             incident: case.truth.incident,
             root: root.map(|root| (root.node.to_string(), root.class.as_ref().map(ToString::to_string))),
             truth: told(&case.truth),
+            has_decoys: !case.truth.decoys.is_empty(),
             said: last.as_ref().map(|(diagnosis, _)| report::headline(diagnosis)).unwrap_or_default(),
             grade: last.map_or_else(silence, |(_, graded)| graded),
             early: (is_throughout && case.truth.incident).then(|| early.unwrap_or_else(silence)),

@@ -31,6 +31,8 @@ pub struct Run {
     pub incident: bool,
     /// Node and class of the first thing that broke; no class where only the place is known.
     pub root: Option<(String, Option<String>)>,
+    /// Whether it is known whom a hasty diagnosis blames: of a recorded incident mostly not.
+    pub has_decoys: bool,
     /// When it broke.
     pub onset_s: Option<f64>,
     /// When it began to hurt.
@@ -392,6 +394,7 @@ pub(crate) mod testing {
             run_hash: seed,
             incident: true,
             root: Some(("partition:orders/3".to_owned(), Some("load.hot-key".to_owned()))),
+            has_decoys: false,
             onset_s: Some(100.0),
             impact_s: Some(120.0),
             early: Some(grade.clone()),

@@ -29,6 +29,8 @@ pub(super) struct Label {
     pub(super) inject_s: f64,
     /// The service at fault.
     pub(super) root: String,
+    /// `SERVICE_FAULT` as a path says it: either may hold an underscore, and only the table knows which.
+    pub(super) path: Option<String>,
     /// Which part of it, where that is said.
     pub(super) component: String,
     /// The fault, in the words of the source.
@@ -155,10 +157,21 @@ impl Label {
             root: case.root_cause_service.ok_or_else(|| missing("root_cause_service"))?,
             component: case.root_cause_metric.unwrap_or_default(),
             fault: case.fault_type.unwrap_or_default(),
+            path: None,
             calls: case.graph_edges,
             target: case.target.map(alerted),
             entry: case.entry_service,
         })
+    }
+
+    /// Splits the path where its first part is a service that is known: as far to the right as possible.
+    pub(super) fn settle(&mut self, is_service: impl Fn(&str) -> bool) {
+        let Some(path) = self.path.take() else { return };
+        let splits = path.rmatch_indices('_').map(|(at, _)| (&path[..at], &path[at + 1..]));
+        let known = splits.into_iter().find(|(root, fault)| !fault.is_empty() && is_service(root));
+        if let Some((root, fault)) = known {
+            (self.root, self.fault) = (root.to_owned(), fault.to_owned());
+        }
     }
 
     /// `SERVICE_FAULT/1`, or `SERVICE_FAULT` alone.
@@ -181,9 +194,13 @@ impl Label {
         let is_number = !own.is_empty() && own.bytes().all(|b| b.is_ascii_digit());
         let label = if is_number { folder.parent().map(name).unwrap_or_default() } else { own };
         match label.rsplit_once('_') {
-            Some((root, fault)) if !root.is_empty() && !fault.is_empty() => {
-                Ok(Self { inject_s, root: root.to_owned(), fault: fault.to_owned(), ..Self::default() })
-            }
+            Some((root, fault)) if !root.is_empty() && !fault.is_empty() => Ok(Self {
+                inject_s,
+                root: root.to_owned(),
+                fault: fault.to_owned(),
+                path: Some(label.clone()),
+                ..Self::default()
+            }),
             _ => Err(format!("its folder is called `{label}`, and SERVICE_FAULT would say what broke; or add {CASE}")),
         }
     }

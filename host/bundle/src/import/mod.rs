@@ -112,12 +112,15 @@ pub fn opaque_name(root: &Path, case: &Path) -> String {
 /// # Errors
 /// With what is wrong and what to do about it, when it cannot become a labelled bundle.
 pub fn import(root: &Path, folder: &Path) -> Result<Imported, String> {
-    let label = Label::read(folder)?;
+    let mut label = Label::read(folder)?;
     let (path, unread) = label::table(folder)?;
     let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let table = File::open(&path).map_err(TableError::from).and_then(read_table);
     let table = table.map_err(|error| format!("{file_name}: {error}"))?;
     let name = folder.strip_prefix(root).unwrap_or(folder).to_string_lossy().into_owned();
+    label.settle(|name| {
+        table.columns.iter().any(|(column, _)| Column::of(column).is_some_and(|one| one.service == name))
+    });
     let mut imported = placed(&table, &label)?;
     imported.truth.name = if name.is_empty() { "case".to_owned() } else { name };
     let mut gap = |cause, statement| {

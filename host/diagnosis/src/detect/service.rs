@@ -1,6 +1,6 @@
 //! What hurts where nobody consumes from Kafka? Recordings from elsewhere know services and no groups. There a service
 //! hurts when those who call it feel it: it answers later, with errors, or not at all, for longer than a moment and
-//! unlike its own calm. What was complained about is the symptom; else the one that is felt furthest up. Start at
+//! unlike its own calm. What somebody named is the symptom; else the one that is felt furthest up. Start at
 //! [`judge`] and [`symptom`].
 
 use std::collections::BTreeSet;
@@ -97,9 +97,10 @@ impl<'a> Felt<'a> {
     }
 }
 
-/// The reading of this service that departs furthest, among those that hurt if there are any.
-fn worst<'a>(signals: &Signals, seen: &Seen<'a>, node: &NodeId) -> Option<Felt<'a>> {
-    let all = FELT.iter().flat_map(|(signal, worse, floor)| {
+/// The reading of this service that departs furthest, among those that hurt if there are any; with `only` of that signal.
+fn worst<'a>(signals: &Signals, seen: &Seen<'a>, node: &NodeId, only: Option<&str>) -> Option<Felt<'a>> {
+    let asked = FELT.iter().filter(|(signal, ..)| only.is_none_or(|only| only == *signal));
+    let all = asked.flat_map(|(signal, worse, floor)| {
         seen.of(node, signal).iter().filter_map(|series| Felt::of(signals, series, *worse, *floor))
     });
     all.reduce(|worst, next| {
@@ -113,7 +114,7 @@ fn worst<'a>(signals: &Signals, seen: &Seen<'a>, node: &NodeId) -> Option<Felt<'
 pub(super) fn judge(signals: &Signals, seen: &Seen<'_>) -> Vec<ServiceHealth> {
     let services = signals.topology.nodes().map(|node| &node.id).filter(|id| id.kind() == "service");
     let health = |service: &NodeId| {
-        let felt = worst(signals, seen, service)?;
+        let felt = worst(signals, seen, service, None)?;
         Some(ServiceHealth {
             service: service.clone(),
             size: felt.size,
@@ -130,7 +131,7 @@ pub(super) fn judge(signals: &Signals, seen: &Seen<'_>) -> Vec<ServiceHealth> {
     services.filter_map(health).collect()
 }
 
-/// What is to be explained: what was complained about by now, else the service that hurts and that none that hurts depends
+/// What is to be explained: what somebody named by now, else the service that hurts and that none that hurts depends
 /// on; of several the one that is furthest from its calm.
 pub(super) fn symptom(signals: &Signals, seen: &Seen<'_>, services: &[ServiceHealth]) -> Option<Symptom> {
     let is_known = |known: &&KnownSymptom| {
@@ -157,13 +158,14 @@ pub(super) fn symptom(signals: &Signals, seen: &Seen<'_>, services: &[ServiceHea
     furthest.and_then(|known| known.symptom.clone())
 }
 
-/// A complaint counts whether or not readings show it; they say since when, where they do.
+/// What somebody named counts whether or not readings show it; they say since when, where they do.
 fn complained(signals: &Signals, seen: &Seen<'_>, services: &[ServiceHealth], known: &KnownSymptom) -> Symptom {
     let own = services.iter().find(|health| health.service == known.node);
     if let Some(symptom) = own.and_then(|health| health.symptom.clone()) {
         return symptom;
     }
-    let felt = worst(signals, seen, &known.node);
+    let of = |only| worst(signals, seen, &known.node, only);
+    let felt = of(Some(known.signal.as_str())).or_else(|| of(None));
     let (observed, expected) = felt.as_ref().map_or((f64::NAN, f64::NAN), |felt| (felt.now, felt.usual));
     let since = known.onset.map(|onset| format!(" since {}", onset.clock())).unwrap_or_default();
     let shows = felt.map_or("nothing that its callers feel is measured".to_owned(), |felt| {
@@ -176,7 +178,7 @@ fn complained(signals: &Signals, seen: &Seen<'_>, services: &[ServiceHealth], kn
         onset: known.onset.unwrap_or(signals.window.now),
         observed,
         expected,
-        statement: format!("{} was complained about{since}, and {shows}", known.node.words()),
+        statement: format!("{} was named as what hurts{since}, and {shows}", known.node.words()),
     }
 }
 
@@ -248,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_complained_about_is_explained_whatever_readings_show() {
+    fn what_somebody_named_is_explained_whatever_readings_show() {
         let complaint =
             |onset| Some(KnownSymptom { node: id("service:orders"), signal: signal("service.latency"), onset });
         let slow = [("service:shop", 2_400.0), ("service:orders", NEVER)];

@@ -69,7 +69,7 @@ measures! {
     set_f1, "set F1", Higher, Formula::Mean(|run| run.grade.set_f1.filter(|_| run.incident)), "F1 of the nodes named as causes";
     class_f1, "class F1", Higher, Formula::Of(class_f1), "F1 of the class that comes first, each class alike";
     path_f1, "path F1", Higher, Formula::Mean(|run| run.grade.path_f1.filter(|_| run.incident)), "F1 of the edges from symptom to cause";
-    decoy_blame, "decoy blame", Lower, Formula::Share(|run| of_incident(run, run.grade.decoy)), "a known decoy first";
+    decoy_blame, "decoy blame", Lower, Formula::Share(decoy_blame), "a known decoy first";
     abstention, "abstention", Lower, Formula::Share(|run| of_incident(run, run.grade.abstained)), "incidents of which it names no cause";
     detected, "detected", Higher, Formula::Share(detected), "incidents that were noticed before the run ended";
     time_to_detect_s, "to detect", Lower, Formula::Of(time_to_detect), "seconds from impact to alarm, median, missed ones counted as longer";
@@ -143,6 +143,10 @@ fn counted(runs: &[&Run], each: fn(&Run) -> Option<(usize, f64)>) -> (usize, f64
 
 fn of_incident(run: &Run, is_so: bool) -> Option<f64> {
     run.incident.then(|| f64::from(u8::from(is_so)))
+}
+
+fn decoy_blame(run: &Run) -> Option<f64> {
+    of_incident(run, run.grade.decoy).filter(|_| run.has_decoys || !run.recorded)
 }
 
 fn avg5(run: &Run) -> Option<f64> {

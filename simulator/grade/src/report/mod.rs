@@ -106,6 +106,8 @@ mod tests {
         assert_eq!(value["recorded"]["overall"]["ac1"]["value"], 0.5);
         assert_eq!(value["recorded"]["overall"]["exact1"], serde_json::Value::Null);
         assert_eq!(value["recorded"]["overall"]["path_f1"], serde_json::Value::Null);
+        assert_eq!(value["recorded"]["overall"]["decoy_blame"], serde_json::Value::Null);
+        assert_eq!(value["overall"]["decoy_blame"]["value"], 0.0);
         assert_eq!(value["recorded"]["runs"][1]["bundle"], "bundles/7f3a");
         let text = super::text::text(&recorded);
         assert!(text.starts_with("RECORDED incidents") && text.contains("of 2 recorded incidents"), "{text}");
