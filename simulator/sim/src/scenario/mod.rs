@@ -146,6 +146,11 @@ pub fn builtin_names() -> impl Iterator<Item = &'static str> {
     BUILTIN.iter().map(|(name, _)| *name)
 }
 
+/// The text of a scenario that is built in.
+pub(crate) fn source(name: &str) -> Option<&'static str> {
+    BUILTIN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
 impl Scenario {
     /// Reads a scenario. `resolve_use` gives the text of a file that `use` names; the scenario's own keys win over it.
     ///
@@ -160,7 +165,7 @@ impl Scenario {
     /// # Errors
     /// When there is none of this name.
     pub fn builtin(name: &str) -> Result<Self, ScenarioError> {
-        let Some((name, text)) = BUILTIN.iter().find(|(known, _)| *known == name) else {
+        let Some(text) = source(name) else {
             let known = builtin_names().collect::<Vec<_>>().join(", ");
             return Err(ScenarioError::Unknown { name: name.to_owned(), known });
         };
@@ -286,6 +291,12 @@ impl Scenario {
     /// What a diagnosis must achieve.
     pub fn expect(&self) -> &Expect {
         &self.expect
+    }
+
+    /// Whether its nodes are drawn for each run.
+    #[cfg(test)]
+    pub(crate) fn has_drawn_nodes(&self) -> bool {
+        self.generated.is_some()
     }
 
     /// Whether somebody should be woken.

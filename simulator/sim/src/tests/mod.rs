@@ -4,6 +4,7 @@ mod adds_up;
 mod counterfactual;
 mod determinism;
 mod kafka;
+mod leaks;
 mod memory;
 mod physics;
 mod properties;

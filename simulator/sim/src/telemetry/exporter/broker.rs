@@ -42,6 +42,8 @@ pub(super) fn write(page: &mut Page<'_>, cluster: &mut Cluster, place: usize, no
     let as_controller = |count: u32| if is_active { f64::from(count) } else { 0.0 };
     let fenced = kafka.brokers.iter().filter(|broker| broker.is_fenced).count() as u32;
     let all = kafka.brokers.len() as u32;
+    // A meter of how idle handlers were is never still, not even where nothing is wrong.
+    let idle = (1.0 - (1.0 - broker.meters.shown.idle) * page.noise()).max(0.0);
     for (name, value) in [
         ("kafka_server_replicamanager_partitioncount", f64::from(copies)),
         ("kafka_server_replicamanager_leadercount", f64::from(led)),
@@ -52,7 +54,7 @@ pub(super) fn write(page: &mut Page<'_>, cluster: &mut Cluster, place: usize, no
         ("kafka_controller_kafkacontroller_fencedbrokercount", as_controller(fenced)),
         ("kafka_controller_kafkacontroller_activebrokercount", as_controller(all - fenced)),
         ("kafka_log_logmanager_offlinelogdirectorycount", if broker.volume.is_offline { 1.0 } else { 0.0 }),
-        ("kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent", broker.meters.shown.idle),
+        ("kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent", idle),
         ("kafka_network_requestchannel_requestqueuesize", libm::floor(pace.wait_s * 250.0)),
     ] {
         page.gauge(name, &[], value);
@@ -101,7 +103,8 @@ fn write_jvm(page: &mut Page<'_>, (count, seconds): (u64, f64), before: f64, now
         [("G1 Young Generation", young, young * YOUNG.1), ("G1 Old Generation", count as f64, seconds)]
     {
         page.counter("jvm_gc_collection_seconds_count", &[("gc", gc)], count);
-        page.counter("jvm_gc_collection_seconds_sum", &[("gc", gc)], seconds);
+        // A Java machine counts what it collects in whole milliseconds.
+        page.counter("jvm_gc_collection_seconds_sum", &[("gc", gc)], libm::round(seconds * 1000.0) / 1000.0);
     }
     let noise = page.noise();
     page.gauge("jvm_memory_bytes_used", &[("area", "heap")], libm::floor(3.4e9 * noise));

@@ -64,7 +64,8 @@ pub(super) fn write_host(page: &mut Page<'_>, cluster: &Cluster, place: usize) {
         let device = format!("nvme{}n1", cluster.databases_on(place).count() + 1);
         let disk = [("device", device.as_str())];
         let usual = broker.usual_busy() * (seconds - broker.meters.odd_s).max(0.0);
-        page.counter("node_disk_io_time_seconds_total", &disk, usual + broker.meters.disk_s);
+        let busy = usual + broker.meters.disk_s;
+        page.counter("node_disk_io_time_seconds_total", &disk, libm::round(busy * 1000.0) / 1000.0);
         let device = format!("/dev/{device}");
         let mount = [("device", device.as_str()), ("fstype", "xfs"), ("mountpoint", "/var/lib/kafka")];
         let written: f64 = cluster.topics.iter().map(|topic| topic.written()).sum();
