@@ -18,6 +18,7 @@ cargo xtask fuzz [--for 10m] [TARGET]...               bytes of strangers for co
                                                        offsets, http and import; findings are saved in target/fuzz
 cargo xtask museum VERSION NAME                        a new piece of plugins/museum, built once and kept for ever
 cargo xtask bench                                      the benches, and what they say in benches/RESULTS.md
+cargo xtask gallery                                    what each fault looks like, in simulator/GALLERY.md
 
   --yes                     install Debian packages for the plugins' toolchain without asking, where rustup cannot
   --toolchain rustup|debian use this one for the plugins instead of the first that works";
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Fuzz { arguments: Vec<String> },
     Museum { version: String, name: String, options: Options },
     Bench { options: Options },
+    Gallery,
 }
 
 /// How much to build.
@@ -90,6 +92,7 @@ impl Command {
             "test" => Ok(Self::Test { options }),
             "fuzz" => Ok(Self::Fuzz { arguments: rest }),
             "bench" => Ok(Self::Bench { options }),
+            "gallery" => Ok(Self::Gallery),
             "help" | "--help" | "-h" => Ok(Self::Help),
             other => Err(Failure::usage(&format!("there is no command `{other}`"), USAGE)),
         }
@@ -123,6 +126,13 @@ impl Command {
             Self::Museum { version, name, options } => {
                 stages.run("piece", || museum::add(&layout, &version, &name, options))?;
             }
+            Self::Gallery => stages.run("gallery", || {
+                let folder = layout.root().join("simulator");
+                run(layout
+                    .cargo()
+                    .args(["run", "--quiet", "--package", "lagdoctor-sim", "--example", "gallery", "--"])
+                    .arg(folder))
+            })?,
             Self::Bench { options } => {
                 prerequisites::check()?;
                 stages.run("plugins", || guests::build(&layout, &Selection::All, options))?;
@@ -195,6 +205,7 @@ mod tests {
             ("build --fast", "`--fast`"),
             ("test --toolchain gcc", "`debian`"),
             ("museum 0.1", "`museum`"),
+            ("gallery load.burst", "`load.burst`"),
         ] {
             let said = parse(line).unwrap_err().to_string();
             assert!(said.contains(word) && said.contains("cargo xtask test"), "{line}: {said}");

@@ -18,6 +18,7 @@
 mod cluster;
 pub mod endpoints;
 mod fault;
+pub mod gallery;
 mod lint;
 mod pair;
 mod past;

@@ -83,7 +83,7 @@ pub(crate) struct Drawn {
     pub(crate) end: Micros,
     shape: Shape,
     numbers: BTreeMap<String, f64>,
-    words: BTreeMap<String, String>,
+    pub(crate) words: BTreeMap<String, String>,
 }
 
 impl Drawn {
