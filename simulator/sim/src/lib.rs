@@ -40,7 +40,7 @@ mod units;
 pub use lint::{lint, unused_kinds};
 pub use pair::{Pair, Without};
 pub use past::Past;
-pub use scenario::{Expect, Scenario, ScenarioError, builtin_names};
+pub use scenario::{Expect, Scenario, ScenarioError, builtin_about, builtin_names};
 pub use shrink::{Shrunk, shrink};
 pub use simulation::Simulation;
 pub use spread::Diverged;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use lagdoctor_bundle::{Meta, Truth};
 use lagdoctor_grade::{Stage, look, sources, truth};
 use lagdoctor_model::{Millis, Signals, Timestamp};
-use lagdoctor_sim::{Scenario, Simulation, builtin_names, endpoints, lint, unused_kinds};
+use lagdoctor_sim::{Scenario, Simulation, builtin_about, builtin_names, endpoints, lint, unused_kinds};
 use miette::{IntoDiagnostic, Result, miette};
 
 use crate::args::SimulateArgs;
@@ -28,8 +28,7 @@ const SOURCE: &str = "lagdoctor simulate";
 /// Runs the command.
 pub async fn run(args: SimulateArgs, output: &Output) -> Result<ExitCode> {
     if args.list {
-        let names: Vec<&str> = builtin_names().collect();
-        output.say(&names.join("\n"));
+        output.say(&list());
         return Ok(output::exit(output::FINE));
     }
     if args.lint {
@@ -41,6 +40,13 @@ pub async fn run(args: SimulateArgs, output: &Output) -> Result<ExitCode> {
     }
     files(&scenario, &args, output).await?;
     Ok(output::exit(output::FINE))
+}
+
+/// Each scenario that is built in, and what it is about.
+fn list() -> String {
+    let width = builtin_names().map(str::len).max().unwrap_or(0);
+    let line = |name: &str| format!("{name:width$}  {}", builtin_about(name));
+    builtin_names().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Draws with which each scenario is linted.

@@ -151,6 +151,17 @@ pub(crate) fn source(name: &str) -> Option<&'static str> {
     BUILTIN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
+/// What a scenario that is built in is about: the remark at the head of its file, on one line.
+///
+/// ```
+/// assert!(lagdoctor_sim::builtin_about("quiet").starts_with("Nothing is wrong"));
+/// ```
+pub fn builtin_about(name: &str) -> String {
+    let text = source(name).unwrap_or_default();
+    let remark: Vec<&str> = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim).collect();
+    remark.join(" ")
+}
+
 impl Scenario {
     /// Reads a scenario. `resolve_use` gives the text of a file that `use` names; the scenario's own keys win over it.
     ///

@@ -264,6 +264,9 @@ impl Names {
         if let Some(new) = self.nodes.get(old).or_else(|| self.groups.get(old)) {
             return new.clone();
         }
+        if let Some((from, to)) = old.split_once('>') {
+            return format!("{}>{}", self.target(from), self.target(to));
+        }
         if let Some((first, rest)) = old.split_once('/') {
             // A number after a topic is no broker.
             let rest = if rest.parse::<u32>().is_ok() { rest.to_owned() } else { self.target(rest) };

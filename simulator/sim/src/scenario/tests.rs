@@ -166,3 +166,12 @@ fn files_that_use_each_other_in_a_circle_are_refused() {
     let twice = changed("\"topo/orders.toml\"]", "\"topo/orders.toml\", \"quiet\"]");
     assert_eq!(parse(&twice).unwrap().nodes.len(), parse(SMALL).unwrap().nodes.len());
 }
+
+#[test]
+fn every_scenario_says_in_a_sentence_what_it_is_about() {
+    for name in crate::builtin_names() {
+        let about = crate::builtin_about(name);
+        assert!(about.len() > 30 && about.ends_with('.'), "{name}: {about:?}");
+    }
+    assert_eq!(crate::builtin_about("no-such-scenario"), "");
+}

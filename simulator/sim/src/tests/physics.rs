@@ -5,7 +5,7 @@ use crate::cluster::instance::Instance;
 use crate::cluster::line::Level;
 use crate::telemetry::MetricKind;
 use crate::units::Micros;
-use crate::{Scenario, Simulation, builtin_names, lint};
+use crate::{Scenario, Simulation, lint};
 
 /// Steps through a run and looks at it twice a second, at odd moments.
 pub(super) fn at_every_moment(scenario: &Scenario, seed: u64, mut look: impl FnMut(&Simulation)) {
@@ -179,26 +179,6 @@ fn a_worse_fault_hurts_more() {
         assert!(severities.windows(2).all(worsens), "{kind} {params}: {severities:?}");
         let [_, most, last] = severities[3];
         assert!(most > 2000.0 && (last > 2000.0 || HEALS.contains(&kind)), "{kind} {params}: {severities:?}");
-    }
-}
-
-/// How far the oldest record of a group that is looked after may be behind where nothing is wrong, and for how many seconds.
-const CALM: (f64, usize) = (20.0, 120);
-
-#[test]
-fn where_nothing_is_wrong_the_groups_that_matter_keep_up() {
-    let quiet = |scenario: &Scenario| !scenario.is_incident();
-    for (name, scenario) in
-        builtin_names().map(|name| (name, Scenario::builtin(name).unwrap())).filter(|(_, s)| quiet(s))
-    {
-        for seed in 1..=3 {
-            let run = run(&scenario, seed);
-            for trace in run.trace.groups.iter().filter(|trace| trace.name != "orders-trial") {
-                let late = trace.time_lag.iter().skip(900).filter(|lag| **lag > CALM.0).count();
-                let most = trace.time_lag.iter().skip(900).copied().fold(0.0, f64::max);
-                assert!(late < CALM.1, "{name} {seed}: {} is late for {late} s, {most} s at most", trace.name);
-            }
-        }
     }
 }
 
