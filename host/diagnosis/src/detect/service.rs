@@ -8,27 +8,23 @@ use std::collections::BTreeSet;
 use lagdoctor_model::{KnownSymptom, Millis, NodeId, Series, Signals, Symptom, Timestamp};
 
 use super::ServiceHealth;
+use super::track::Track;
 use crate::graph::DependencyGraph;
 use crate::number::number;
-use crate::robust;
 use crate::seen::Seen;
 
 /// What callers feel: the signal, which way hurts, and the smallest change that they would notice, as a share of what is
 /// usual.
 const FELT: [(&str, f64, f64); 3] =
     [("service.latency", 1.0, 0.2), ("service.errors", 1.0, 0.2), ("service.availability", -1.0, 0.01)];
+/// A smaller distance never matters; a reading that stood still at 0 would else have no distance at all.
+const SMALLEST: f64 = 1e-9;
 /// With fewer readings nothing can be said of the past.
 const FEWEST: usize = 12;
-/// The calm is sought in stretches of this share of the readings, so that an incident of half the window leaves one.
-const STRETCHES: usize = 3;
-/// A reading that is so many deviations worse than the calm is far from it.
-const FAR: f64 = 6.0;
-/// The newest readings that decide what is now; all of them must be far.
+/// The newest readings, all of which must be far; fewer far ones are no departure.
 const NOW: usize = 2;
 /// A departure must last this long, where readings are that close.
 const SUSTAINED: Millis = Millis::seconds(60);
-/// So many usual readings between far ones do not end a departure.
-const BRIDGE: usize = 2;
 /// A reading older than so many steps says nothing about now.
 const STALE: i64 = 4;
 
@@ -49,41 +45,26 @@ struct Felt<'a> {
 }
 
 impl<'a> Felt<'a> {
-    fn of(signals: &Signals, series: &'a Series, worse: f64, floor: f64) -> Option<Self> {
+    fn of(signals: &Signals, series: &'a Series, worse: f64, share: f64) -> Option<Self> {
         let window = &signals.window;
-        let inside = series.samples().iter().filter(|sample| sample.at >= window.start && sample.at <= window.now);
-        let readings: Vec<(Timestamp, f64)> =
-            inside.filter(|sample| sample.value.is_finite()).map(|sample| (sample.at, sample.value * worse)).collect();
-        let (as_of, _) = *readings.last()?;
-        if readings.len() < FEWEST || window.now.since(as_of).as_millis() > window.step.as_millis() * STALE {
+        let track = Track::of(series, window).times(worse);
+        let (as_of, _) = track.last()?;
+        if track.len() < FEWEST || window.now.since(as_of).as_millis() > window.step.as_millis() * STALE {
             return None;
         }
-        let values: Vec<f64> = readings.iter().map(|(_, value)| *value).collect();
-        let length = values.len().div_ceil(STRETCHES).max(FEWEST / 2);
-        let starts = (0..=values.len() - length).step_by((length / 4).max(1));
-        let stretches = starts.filter_map(|start| Some((robust::median(&values[start..start + length])?, start)));
-        let (usual, start) = stretches.reduce(|calmest, next| if next.0 < calmest.0 { next } else { calmest })?;
-        let spread = robust::spread(&values[start..start + length], usual).unwrap_or(0.0);
-        let deviation = spread.max(usual.abs() * floor / FAR).max(1e-9);
-        let is_far = |value: f64| value - usual > deviation * FAR;
-        let newest = &values[values.len() - NOW..];
-        let mut first = values.len();
-        for place in (0..values.len()).rev() {
-            if is_far(values[place]) {
-                first = place;
-            } else if first - place > BRIDGE {
-                break;
-            }
-        }
-        let lasts = values.len() - first >= NOW
-            && (as_of.since(readings.get(first)?.0) >= SUSTAINED || window.step >= SUSTAINED);
-        let now = robust::median(newest)?;
+        let calm = track.calm()?;
+        let floor = (calm.centre.abs() * share).max(SMALLEST);
+        let departure = track.departure(&calm, floor).filter(|departure| {
+            let lasts = window.step >= SUSTAINED || as_of.since(departure.first_far) >= SUSTAINED;
+            lasts && departure.count >= NOW && track.is_far_now(&calm, floor, NOW)
+        });
+        let now = track.now()?;
         Some(Self {
             series,
-            usual: usual * worse,
+            usual: calm.centre * worse,
             now: now * worse,
-            size: (now - usual) / deviation,
-            since: (lasts && newest.iter().all(|value| is_far(*value))).then(|| readings[first].0),
+            size: calm.deviations(now, floor),
+            since: departure.map(|departure| departure.first_far),
         })
     }
 

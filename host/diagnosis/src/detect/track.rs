@@ -46,6 +46,11 @@ impl Calm {
         self.centre + (self.scale * FAR).max(floor)
     }
 
+    /// How many deviations above the middle this value lies; from [`FAR`] on it is far.
+    pub(super) fn deviations(&self, value: f64, floor: f64) -> f64 {
+        (value - self.centre) * FAR / (self.far(floor) - self.centre)
+    }
+
     /// Up to this value a reading is usual.
     fn usual(&self, floor: f64) -> f64 {
         self.centre + (self.scale * USUAL).max(floor * USUAL_SHARE)
@@ -88,6 +93,17 @@ impl Track {
         }
     }
 
+    /// The same with each value multiplied by this, such as -1 for a series of which less is worse.
+    pub(super) fn times(mut self, factor: f64) -> Self {
+        self.readings.iter_mut().for_each(|(_, value)| *value *= factor);
+        self
+    }
+
+    /// How many readings there are.
+    pub(super) fn len(&self) -> usize {
+        self.readings.len()
+    }
+
     pub(super) fn last(&self) -> Option<(Timestamp, f64)> {
         self.readings.last().copied()
     }
@@ -114,6 +130,11 @@ impl Track {
     pub(super) fn now(&self) -> Option<f64> {
         let newest: Vec<f64> = self.readings.iter().rev().take(NOW).map(|(_, value)| *value).collect();
         robust::median(&newest)
+    }
+
+    /// Whether each of so many newest readings is far from `calm`.
+    pub(super) fn is_far_now(&self, calm: &Calm, floor: f64, count: usize) -> bool {
+        self.readings.iter().rev().take(count).all(|(_, value)| *value > calm.far(floor))
     }
 
     /// What it is like when nothing is wrong. `None` when there are too few readings to tell.
