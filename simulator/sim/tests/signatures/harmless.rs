@@ -57,3 +57,25 @@ fn a_batch_comes_at_its_hour_and_came_at_the_same_hour_of_each_day_before() {
     assert_eq!(heavy.len(), 2, "{heavy:?}");
     assert!((47.5..47.8).contains(&heavy[0]) && (23.5..23.8).contains(&heavy[1]), "{heavy:?}");
 }
+
+#[test]
+fn a_broker_that_shall_lead_nothing_keeps_its_copies_and_leads_again_at_the_next_check_after_it_may() {
+    const LED: &str = "kafka_server_replicamanager_leadercount";
+    let seen = see("quiet", 4, "kind = \"broker.demoted\"\ntarget = \"2\"\nseverity = 1.0\nhold = \"2m\"\n");
+    let led = seen.ask(LED);
+    let of = |values: &[(f64, f64)], within: std::ops::Range<f64>| -> Vec<f64> {
+        values.iter().filter(|(at, _)| within.contains(at)).map(|(_, led)| *led).collect()
+    };
+    let gave_up: Vec<_> = led.iter().filter(|(_, values)| of(values, 20.0..290.0).contains(&0.0)).collect();
+    assert_eq!(gave_up.len(), 1, "one of three brokers leads nothing");
+    assert!(of(&gave_up[0].1, 20.0..290.0).iter().all(|led| *led == 0.0), "though it may after two minutes");
+    for (_, values) in &led {
+        let (before, after) = (of(values, -500.0..0.0), of(values, 330.0..500.0));
+        assert!(before[0] > 0.0 && before.iter().chain(&after).all(|led| *led == before[0]), "{before:?} {after:?}");
+    }
+    assert_eq!(seen.means("sum(kafka_server_replicamanager_underreplicatedpartitions)"), (0.0, 0.0));
+    assert_eq!(seen.says("could not be established"), 0, "no client is refused");
+    assert!(is_flat(&seen, DONE) && is_flat(&seen, INFLOW));
+    let most = seen.one(LAG).into_iter().map(|(_, lag)| lag).fold(0.0, f64::max);
+    assert!(most < 4000.0, "no more than ten seconds' worth of records waits: {most}");
+}

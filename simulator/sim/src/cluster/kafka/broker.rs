@@ -23,6 +23,8 @@ pub(crate) struct Broker {
     pub(super) heard: Micros,
     /// Whether the controller keeps it out.
     pub(crate) is_fenced: bool,
+    /// Whether it is asked to lead nothing.
+    pub(super) is_demoted: bool,
     pub(crate) pace: Pace,
     pub(crate) volume: Volume,
     /// When its log cleaner died, if it did, and bytes of compacted topics that nobody has cleaned since.
@@ -176,6 +178,7 @@ impl Broker {
             next_pause: None,
             heard: Micros::ZERO,
             is_fenced: false,
+            is_demoted: false,
             pace: Pace::of(0.0, 0.0, 1.0),
             cleaner_died: None,
             uncleaned: 0.0,
@@ -194,6 +197,11 @@ impl Broker {
         self.is_up && !self.is_paused(at)
     }
 
+    /// Whether the controller may give it partitions to lead.
+    pub(super) fn may_lead(&self) -> bool {
+        !self.is_fenced && !self.is_demoted
+    }
+
     /// Whether it has work for the controller to know of: it runs and its logs can be written.
     pub(super) fn is_well(&self, at: Micros) -> bool {
         self.answers(at) && !self.volume.is_offline
@@ -202,7 +210,7 @@ impl Broker {
     /// Whether nothing is left of what was wrong.
     pub(super) fn is_at_rest(&self, now: Micros) -> bool {
         self.is_well(now)
-            && !self.is_fenced
+            && self.may_lead()
             && self.next_pause.is_none()
             && self.pace.share >= 1.0
             && self.uncleaned <= 0.0

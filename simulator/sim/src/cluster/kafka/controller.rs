@@ -1,6 +1,7 @@
 //! The controller: one broker of three that decides for all who is alive and who leads. Without it, or without a majority
 //! behind it, everything goes on as it is and nothing can change: whoever fails then is replaced by nobody.
 
+use super::broker::Broker;
 use super::knobs::KafkaKnobs;
 use super::link::Place;
 use super::{Kafka, says};
@@ -58,6 +59,8 @@ impl Kafka {
         for place in 0..self.brokers.len() {
             let reaches = self.reaches(place, active, now, knobs);
             let broker = &mut self.brokers[place];
+            let wanted = knobs.brokers[place].is_demoted;
+            has_changed |= std::mem::replace(&mut broker.is_demoted, wanted) != wanted;
             if reaches {
                 broker.heard = now;
             }
@@ -124,7 +127,7 @@ impl Kafka {
 
     /// Partitions whose leader is out get another one that has everything; at a check, who should lead leads again.
     fn give_leaders(&mut self, now: Micros, checks: bool, topics: &mut [Topic]) {
-        let may_lead = |kafka: &Self, broker: usize| kafka.brokers.get(broker).is_some_and(|known| !known.is_fenced);
+        let may_lead = |kafka: &Self, broker: usize| kafka.brokers.get(broker).is_some_and(Broker::may_lead);
         let mut taken_over = vec![];
         for topic in topics {
             let replication = topic.set.replication;
@@ -144,6 +147,10 @@ impl Kafka {
                         has_all && may_lead(self, *copy)
                     }),
                 };
+                if next.is_none() && self.brokers.get(leader).is_some_and(|known| !known.is_fenced) {
+                    // Nobody else has everything: it goes on although it was asked not to.
+                    continue;
+                }
                 partition.led_last = last;
                 partition.leader = next.unwrap_or(NOBODY);
                 taken_over.extend(next);
@@ -162,7 +169,7 @@ impl Kafka {
         let checks = now.0 % IMBALANCE.0 == 0;
         let count = self.brokers.len();
         for group in &mut self.coordinators {
-            let may_lead = |broker: usize| self.brokers.get(broker).is_some_and(|known| !known.is_fenced);
+            let may_lead = |broker: usize| self.brokers.get(broker).is_some_and(Broker::may_lead);
             let stays = group.broker.is_some_and(may_lead);
             let goes_home = checks && may_lead(group.preferred) && self.replicas.are_at_rest();
             if stays && (!goes_home || group.broker == Some(group.preferred)) {

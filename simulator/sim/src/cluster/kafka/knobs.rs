@@ -51,6 +51,8 @@ impl KafkaKnobs {
 pub(crate) struct BrokerKnobs {
     /// Whether its process is gone.
     pub(crate) is_down: bool,
+    /// Whether it is asked to lead nothing.
+    pub(crate) is_demoted: bool,
     /// Seconds that it stands still for a collection, and how often.
     pub(crate) pause_s: f64,
     pub(crate) pause_every_s: f64,
@@ -66,7 +68,16 @@ pub(crate) struct BrokerKnobs {
 
 impl Default for BrokerKnobs {
     fn default() -> Self {
-        Self { is_down: false, votes: true, pause_s: 0.0, pause_every_s: 0.0, disk: 1.0, fill: 0.0, dirties: 0.0 }
+        Self {
+            is_down: false,
+            is_demoted: false,
+            votes: true,
+            pause_s: 0.0,
+            pause_every_s: 0.0,
+            disk: 1.0,
+            fill: 0.0,
+            dirties: 0.0,
+        }
     }
 }
 

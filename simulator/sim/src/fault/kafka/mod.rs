@@ -27,6 +27,6 @@ pub(super) const KINDS: &[&dyn Kind] = &[
 ];
 
 /// Index of a broker.
-fn broker(cluster: &Cluster, target: &str) -> usize {
+pub(in crate::fault) fn broker(cluster: &Cluster, target: &str) -> usize {
     cluster.kafka.brokers.iter().position(|broker| broker.number.to_string() == target).unwrap_or(0)
 }
