@@ -39,12 +39,19 @@ pub fn json(arguments: &[&str]) -> Value {
 
 /// Asks until the answer is there.
 pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    eventually_instead_of(what, || ask().ok_or_else(String::new))
+}
+
+/// The same; who is asked says what there is instead, as long as it is not so.
+pub fn eventually_instead_of<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
     let began = Instant::now();
     loop {
-        if let Some(answer) = ask() {
-            return answer;
+        match ask() {
+            Ok(answer) => return answer,
+            Err(instead) => assert!(began.elapsed() < PATIENCE, "never: {what}\n{instead}"),
         }
-        assert!(began.elapsed() < PATIENCE, "never: {what}");
+        // Whoever is waited for may need the processor.
+        std::thread::yield_now();
     }
 }
 
