@@ -20,6 +20,7 @@ pub mod endpoints;
 mod fault;
 pub mod gallery;
 mod lint;
+mod numbers;
 mod pair;
 mod past;
 mod random;

@@ -7,6 +7,8 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::numbers::{exp, normal_quantile};
+
 /// All streams of one run.
 #[derive(Clone, Debug)]
 pub(crate) struct Streams {
@@ -61,7 +63,7 @@ impl Stream {
 
     /// A factor with median 1.
     pub(crate) fn factor(&mut self, sigma: f64) -> f64 {
-        libm::exp(sigma * self.normal())
+        exp(sigma * self.normal())
     }
 
     pub(crate) fn exponential(&mut self, mean: f64) -> f64 {
@@ -78,7 +80,7 @@ impl Stream {
             let near = mean + libm::sqrt(mean) * normal_quantile(unit.max(1e-12));
             return libm::round(near.max(0.0)) as u64;
         }
-        let (mut count, mut probability) = (0, libm::exp(-mean));
+        let (mut count, mut probability) = (0, exp(-mean));
         let mut below = probability;
         while unit > below && count < 1000 {
             count += 1;
@@ -94,50 +96,6 @@ impl Stream {
         let whole = libm::floor(exact);
         let up = self.unit() < exact - whole;
         (whole as u32 + u32::from(up)).min(count)
-    }
-}
-
-/// The value below which a standard normal number falls with this probability: P. Acklam's rational approximation,
-/// relative error below 1.2e-9.
-fn normal_quantile(p: f64) -> f64 {
-    const A: [f64; 6] = [
-        -39.696_830_286_653_76,
-        220.946_098_424_520_5,
-        -275.928_510_446_968_7,
-        138.357_751_867_269,
-        -30.664_798_066_147_16,
-        2.506_628_277_459_239,
-    ];
-    const B: [f64; 5] = [
-        -54.476_098_798_224_06,
-        161.585_836_858_040_9,
-        -155.698_979_859_886_6,
-        66.801_311_887_719_72,
-        -13.280_681_552_885_72,
-    ];
-    const C: [f64; 6] = [
-        -0.007_784_894_002_430_293,
-        -0.322_396_458_041_136_5,
-        -2.400_758_277_161_838,
-        -2.549_732_539_343_734,
-        4.374_664_141_464_968,
-        2.938_163_982_698_783,
-    ];
-    const D: [f64; 4] =
-        [0.007_784_695_709_041_462, 0.322_467_129_070_039_8, 2.445_134_137_142_996, 3.754_408_661_907_416];
-    let tail = |q: f64| {
-        (((((C[0] * q + C[1]) * q + C[2]) * q + C[3]) * q + C[4]) * q + C[5])
-            / ((((D[0] * q + D[1]) * q + D[2]) * q + D[3]) * q + 1.0)
-    };
-    if p < 0.02425 {
-        tail(libm::sqrt(-2.0 * libm::log(p)))
-    } else if p > 0.97575 {
-        -tail(libm::sqrt(-2.0 * libm::log(1.0 - p)))
-    } else {
-        let q = p - 0.5;
-        let r = q * q;
-        (((((A[0] * r + A[1]) * r + A[2]) * r + A[3]) * r + A[4]) * r + A[5]) * q
-            / (((((B[0] * r + B[1]) * r + B[2]) * r + B[3]) * r + B[4]) * r + 1.0)
     }
 }
 

@@ -74,8 +74,7 @@ impl Cluster {
     /// Lets a process end or begin.
     fn let_live(&mut self, place: usize) {
         let now = self.now;
-        let knobs = self.knobs.instances[place];
-        match self.instances[place].life.turn(now, &knobs) {
+        match self.instances[place].life.turn(now, &self.knobs.instances[place]) {
             None => {}
             Some(Turn::Begins) => {
                 let before = self.instances[place].member_id.clone();
@@ -102,7 +101,7 @@ impl Cluster {
             }
         }
         let instance = &mut self.instances[place];
-        if instance.life.denied.is_some() && !knobs.denied {
+        if instance.life.denied.is_some() && !self.knobs.instances[place].denied {
             // Somebody has let its container start again.
             instance.life.denied = None;
             instance.is_out = true;
@@ -147,23 +146,21 @@ impl Cluster {
         let session = instance.plan.session_timeout;
         let since = instance.life.silent_since().or_else(|| is_paused.then_some(instance.paused.0));
         let is_silent = since.is_some_and(|since| now - since > session) || unheard > session;
-        let has_place = self.groups[group].members.contains(&place) && !instance.is_out;
         let interval = instance.max_poll_interval();
         let too_long = instance.batch.as_ref().is_some_and(|batch| now - batch.polled > interval);
-        if has_place && is_silent {
-            let member = self.instances[place].member_id.clone();
+        let is_evicted = self.knobs.instances[place].evicted && !instance.was_evicted;
+        let must_go = is_silent || (too_long && !is_paused) || is_evicted;
+        let is_put_out = must_go && !instance.is_out && self.groups[group].members.contains(&place);
+        if is_put_out {
             self.instances[place].is_out = true;
-            self.groups[group].remove(place);
-            self.expire(group, &member);
-        } else if has_place && too_long && !is_paused {
-            self.instances[place].is_out = true;
-            self.client_says(place, Level::Warn, says::POLL_TIMEOUT);
-            self.leave(place, "consumer poll timeout has expired.");
-        } else if has_place && self.knobs.instances[place].evicted && !self.instances[place].was_evicted {
-            self.instances[place].is_out = true;
-            let member = self.instances[place].member_id.clone();
-            self.groups[group].remove(place);
-            self.expire(group, &member);
+            if is_silent || !too_long || is_paused {
+                let member = self.instances[place].member_id.clone();
+                self.groups[group].remove(place);
+                self.expire(group, &member);
+            } else {
+                self.client_says(place, Level::Warn, says::POLL_TIMEOUT);
+                self.leave(place, "consumer poll timeout has expired.");
+            }
         }
         let instance = &mut self.instances[place];
         instance.was_evicted = self.knobs.instances[place].evicted;
@@ -171,11 +168,12 @@ impl Cluster {
             return;
         }
         let phase = Micros(HEARTBEAT.0 * i64::from(place as u32 % 29) / 29);
-        let beats = (now - phase).0.div_euclid(HEARTBEAT.0) != (now - phase - STEP).0.div_euclid(HEARTBEAT.0);
+        let beats = (now - phase).0.rem_euclid(HEARTBEAT.0) < STEP.0;
         if beats {
             instance.last_heartbeat = now;
         }
         let known = &self.groups[group];
+        let had_place = || is_put_out || (!instance.is_out && known.members.contains(&place));
         if instance.wants_in && !known.has_joined(place) {
             let is_new = !known.members.contains(&place);
             let member = instance.member_id.clone();
@@ -184,7 +182,7 @@ impl Cluster {
             }
             self.groups[group].join(place);
             self.client_says(place, Level::Info, "(Re-)joining group");
-        } else if beats && known.is_rebalancing() && has_place && !instance.wants_in && !instance.is_called {
+        } else if beats && known.is_rebalancing() && !instance.wants_in && !instance.is_called && had_place() {
             instance.is_called = true;
             self.client_says(place, Level::Info, "Request joining group due to: group is already rebalancing");
         }
@@ -196,7 +194,6 @@ impl Cluster {
         let known = &mut self.groups[group];
         let asks = knobs.rejoins && !known.has_rejoined;
         (known.has_rejoined, known.skew) = (knobs.rejoins, knobs.skew);
-        let first = known.members.first().copied();
         let is_set_back = knobs.set_back > 0.0 && known.set_back <= 0.0;
         known.set_back = knobs.set_back;
         if is_set_back {
@@ -215,7 +212,7 @@ impl Cluster {
                     ),
                 );
             }
-        } else if let Some(first) = first.filter(|_| asks) {
+        } else if let Some(first) = known.members.first().copied().filter(|_| asks) {
             self.instances[first].is_called = true;
             let member = self.instances[first].member_id.clone();
             self.client_says(
@@ -312,13 +309,8 @@ impl Cluster {
     /// Lets one instance act, with all that it can reach.
     fn act_on(&mut self, place: usize, act: impl FnOnce(&mut Instance, &mut Env<'_>)) {
         let mut act = Some(act);
-        self.each_instance(|instance, env| {
-            if instance.index == place
-                && let Some(act) = act.take()
-            {
-                act(instance, env);
-            }
-        });
+        let is_it = |other: usize| other == place;
+        self.each_instance(is_it, |instance, env| act.take().into_iter().for_each(|act| act(instance, env)));
     }
 
     /// The broker that keeps a group.

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use super::knobs::{DatabaseKnobs, MOST_STATEMENTS};
 use super::line::BurstFilter;
 use super::says;
+use crate::numbers::exp;
 use crate::random::{Stream, Streams};
 use crate::scenario::node::DatabaseSpec;
 use crate::units::Micros;
@@ -286,7 +287,7 @@ impl Database {
         let flushes = (self.commits.count - self.flushed) as f64;
         self.flushed = self.commits.count;
         // Transactions that end together are made durable together, so that many cost little more than some.
-        let own = 0.02 + 0.5 * (1.0 - libm::exp(-flushes / seconds * 0.0012));
+        let own = 0.02 + 0.5 * (1.0 - exp(-flushes / seconds * 0.0012));
         let left = 1.0 - knobs.io.clamp(0.0, 0.999);
         self.disk_use = (knobs.io + own.min(left)).min(1.0);
         self.disk_busy += self.disk_use * seconds;

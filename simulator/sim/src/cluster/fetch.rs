@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::Env;
 use super::group::Group;
 use super::instance::{Asked, Batch, Instance, Position};
+use super::knobs::Knobs;
 use super::line::Level;
 use super::says;
 use super::topic::Bad;
@@ -47,7 +48,8 @@ impl Instance {
 
     /// Asks for records; what there is becomes a batch.
     pub(super) fn poll(&mut self, env: &mut Env<'_>) {
-        let knobs = env.knobs.instances[self.index];
+        let all: &Knobs = env.knobs;
+        let knobs = &all.instances[self.index];
         if self.life.denied.is_some() {
             // The container of the listener has stopped.
             self.next_poll = self.now + Micros::SECOND;
@@ -85,11 +87,14 @@ impl Instance {
         let topic = &env.topics[self.topic];
         let written = &env.written[self.group];
         let mut room = most;
-        let (mut ranges, mut bad, mut gone) = (vec![], vec![], vec![]);
+        let (mut ranges, mut bad, mut gone) = (std::mem::take(&mut self.spare_ranges), vec![], vec![]);
         // Each poll begins with another partition, so that none is always served first.
         let turn = self.meters.polls as usize % self.positions.len().max(1);
-        let order: Vec<u32> = self.positions.keys().copied().collect();
-        for partition in order[turn.min(order.len())..].iter().chain(&order[..turn.min(order.len())]) {
+        let mut order = std::mem::take(&mut self.spare_order);
+        order.clear();
+        order.extend(self.positions.keys().copied());
+        order.rotate_left(turn);
+        for partition in &order {
             let Some(position) = self.positions.get_mut(partition) else { continue };
             let oldest = topic.partitions.get(*partition as usize).map_or(0, |known| known.log_start);
             if position.next < oldest {
@@ -130,6 +135,7 @@ impl Instance {
                 ranges.push((*partition, position.next));
             }
         }
+        self.spare_order = order;
         let name = if gone.is_empty() { String::new() } else { topic.name.clone() };
         for (partition, offset) in gone {
             let message = says::out_of_range(&self.name, &self.plan.group, &name, partition, offset);
@@ -139,6 +145,7 @@ impl Instance {
         self.fetcher.drained = self.now;
         let count = most - room;
         if count == 0 {
+            self.spare_ranges = ranges;
             let (wait, _) = self.fetch_wait();
             self.next_poll = self.now + wait;
             if self.fetcher.is_clear() {
@@ -169,8 +176,8 @@ impl Instance {
 
     /// Ends the batch when its last record is done.
     pub(super) fn end_batch(&mut self, env: &mut Env<'_>) {
-        let Some(batch) = self.batch.take() else { return };
-        for (partition, end) in batch.ranges {
+        let Some(mut batch) = self.batch.take() else { return };
+        for (partition, end) in batch.ranges.iter().copied() {
             let failed = batch.bad.iter().find(|(spoiled, ..)| *spoiled == partition);
             let Some(position) = self.positions.get_mut(&partition) else { continue };
             let end = failed.map_or(end, |(_, at, _)| *at).min(position.next);
@@ -208,6 +215,8 @@ impl Instance {
             () => (batch.polled + wait).max(self.now),
         } + POLL;
         self.next_poll = self.next_poll.max(blocked.unwrap_or(self.next_poll));
+        batch.ranges.clear();
+        self.spare_ranges = batch.ranges;
     }
 
     /// Commits what is done, if it is time to. Until when the poll loop must wait for it, if it must.

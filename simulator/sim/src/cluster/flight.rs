@@ -14,14 +14,14 @@ pub(crate) struct Flight {
     pub(crate) count: u32,
     pub(crate) began: Micros,
     /// Place in the plan.
-    pub(crate) step: usize,
+    pub(crate) step: u32,
     pub(crate) state: State,
     /// When their row was written.
     pub(crate) wrote: Micros,
     /// Times that they read for their row in vain.
     pub(crate) reads: u32,
     /// Times that they waited for a connection in vain.
-    pub(crate) waits: u32,
+    pub(crate) waits: u16,
     pub(crate) has_stalled: bool,
     /// Why they will fail.
     pub(crate) fails: Option<Bad>,
@@ -123,7 +123,29 @@ pub(crate) enum State {
     /// Wait in line for a connection.
     Line { give_up: Micros, since: Micros, pool: usize, visit: Visit },
     /// Hold a connection.
-    Hold { due: Micros, since: Micros, pool: usize, visit: Visit, execs: [Micros; MOST_STATEMENTS], phase: Phase },
+    Hold { due: Micros, since: Micros, pool: usize, visit: Visit, execs: Execs, phase: Phase },
+}
+
+/// How long each statement of a transaction executes, in microseconds: more than an hour is an hour and some.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Execs([u32; MOST_STATEMENTS]);
+
+impl Execs {
+    /// One more execution of a statement.
+    pub(super) fn add(&mut self, statement: usize, exec: Micros) {
+        self.0[statement] = self.0[statement].saturating_add(u32::try_from(exec.0).unwrap_or(u32::MAX));
+    }
+
+    /// Those that are executed, by their places, and how long each takes.
+    pub(super) fn each(&self) -> impl Iterator<Item = (usize, Micros)> + '_ {
+        let all = self.0.iter().map(|exec| Micros(i64::from(*exec)));
+        all.enumerate().filter(|(_, exec)| *exec > Micros::ZERO)
+    }
+
+    /// All of them together.
+    pub(super) fn whole(self) -> Micros {
+        self.each().fold(Micros::ZERO, |whole, (_, exec)| whole + exec)
+    }
 }
 
 /// What happens on a connection that is held.

@@ -33,8 +33,6 @@ pub(crate) struct Instance {
     pub(crate) topic: usize,
     pub(crate) host: Option<usize>,
     pub(crate) plan: Arc<Plan>,
-    /// How much longer anything takes on its host.
-    pub(crate) pressed: f64,
     pub(crate) pools: Vec<Pool>,
     pub(crate) jvm: Jvm,
     pub(crate) life: Life,
@@ -49,6 +47,9 @@ pub(crate) struct Instance {
     pub(crate) stuck: u32,
     pub(super) on_cpu: u32,
     pub(crate) batch: Option<Batch>,
+    /// Room that the next poll can use again.
+    pub(super) spare_ranges: Vec<(u32, u64)>,
+    pub(super) spare_order: Vec<u32>,
     /// Assigned partitions: the next record to fetch, and the one after the last that is done.
     pub(crate) positions: BTreeMap<u32, Position>,
     pub(super) now: Micros,
@@ -186,10 +187,14 @@ impl Meters {
 
 /// How many threads do nothing any more; one is always left, since whoever stands still altogether is another fault.
 fn stuck(share: f64, threads: u32) -> u32 {
+    if share <= 0.0 {
+        return 0;
+    }
     (libm::round(share * f64::from(threads)) as u32).min(threads.saturating_sub(1))
 }
 
 const HOUSEKEEPING: Micros = Micros::seconds(30);
+const NEVER: Micros = Micros(i64::MAX);
 /// What a process allocates without any work, per second.
 const IDLE_ALLOCATION: f64 = 1.5e6;
 
@@ -221,7 +226,6 @@ impl Instance {
             group,
             topic,
             host,
-            pressed: 1.0,
             pools,
             jvm,
             life,
@@ -233,6 +237,8 @@ impl Instance {
             stuck: 0,
             on_cpu: 0,
             batch: None,
+            spare_ranges: vec![],
+            spare_order: vec![],
             positions: BTreeMap::new(),
             now: Micros::ZERO,
             paused: (Micros(-1), Micros(-1)),
@@ -266,32 +272,35 @@ impl Instance {
     /// When something happens next if nobody else brings it about.
     pub(crate) fn due(&mut self) -> Micros {
         if !self.life.is_up() {
-            return Micros(i64::MAX);
+            return NEVER;
         }
-        let flight = self.flights.next().map_or(Micros(i64::MAX), |(due, _)| due);
-        let poll = if self.batch.is_none() { self.next_poll } else { Micros(i64::MAX) };
-        let rest = poll.min(self.housekept + HOUSEKEEPING).max(self.paused.1);
-        flight.min(rest)
+        let flight = self.flights.next().map_or(NEVER, |(due, _)| due);
+        flight.min(self.poll_due()).min(self.housekeeping_due())
+    }
+
+    /// When it polls next, unless it has work.
+    fn poll_due(&self) -> Micros {
+        if self.batch.is_none() { self.next_poll.max(self.paused.1) } else { NEVER }
+    }
+
+    fn housekeeping_due(&self) -> Micros {
+        (self.housekept + HOUSEKEEPING).max(self.paused.1)
     }
 
     /// Lets everything happen that is due by `until`.
     pub(crate) fn run_until(&mut self, until: Micros, env: &mut Env<'_>) {
         while self.life.is_up() {
-            let flight = self.flights.next();
-            let flight_due = flight.map(|(due, _)| due);
-            let poll_due = self.batch.is_none().then(|| self.next_poll.max(self.paused.1));
-            let keep_due = (self.housekept + HOUSEKEEPING).max(self.paused.1);
-            let due = [flight_due, poll_due, Some(keep_due)].into_iter().flatten().min().unwrap_or(until);
+            let (flight_due, place) = self.flights.next().unwrap_or((NEVER, 0));
+            let (poll_due, keep_due) = (self.poll_due(), self.housekeeping_due());
+            let due = flight_due.min(poll_due).min(keep_due);
             if due > until {
                 break;
             }
             self.now = self.now.max(due);
-            if flight_due == Some(due) {
-                if let Some((_, place)) = flight {
-                    let flight = self.flights.swap_remove(place);
-                    self.go_on(flight, env);
-                }
-            } else if poll_due == Some(due) {
+            if flight_due == due {
+                let flight = self.flights.swap_remove(place);
+                self.go_on(flight, env);
+            } else if poll_due == due {
                 self.poll(env);
             } else {
                 self.keep_house(env);
@@ -305,9 +314,10 @@ impl Instance {
         self.now = self.now.max(now);
         self.lose_memory(step, env);
         self.fetch(env);
-        self.jvm.retain(env.knobs.instances[self.index].retained);
-        self.jvm.survive(env.knobs.instances[self.index].surviving);
-        self.stuck = stuck(env.knobs.instances[self.index].stuck, self.plan.threads);
+        let knobs = &env.knobs.instances[self.index];
+        self.jvm.retain(knobs.retained);
+        self.jvm.survive(knobs.surviving);
+        self.stuck = stuck(knobs.stuck, self.plan.threads);
         self.keep_clients(env);
         if self.life.is_up() && !self.is_paused(self.now) {
             self.keep_pools(env);

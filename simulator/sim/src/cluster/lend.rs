@@ -4,7 +4,7 @@
 
 use super::Env;
 use super::database::Health;
-use super::flight::{Exception, Flight, Phase, State};
+use super::flight::{Exception, Execs, Flight, Phase, State};
 use super::instance::Instance;
 use super::kafka::link::Place;
 use super::knobs::MOST_STATEMENTS;
@@ -42,14 +42,14 @@ impl Instance {
         let place = self.pools[pool].database;
         let work = self.work_of(flight.step);
         let (database, knobs) = (&env.databases[place], &env.knobs.databases[place]);
-        let mut execs = [Micros::ZERO; MOST_STATEMENTS];
+        let mut execs = Execs::default();
         let mut whole = Micros::ZERO;
         let statements = self.statements(flight.step, visit);
         for number in 0..statements {
             let statement =
                 if visit == Visit::Write { number as usize % database.writes.max(1) } else { database.writes };
             let exec = database.exec(statement, knobs, &mut self.stream).times(work).max(Micros(1));
-            execs[statement] += exec;
+            execs.add(statement, exec);
             whole += exec + Micros::of_seconds(ROUND_TRIP);
         }
         let over = (0..statements).fold(Micros::ZERO, |over, _| over + self.over(env, Place::Database(place)));
@@ -76,15 +76,15 @@ impl Instance {
 
     /// How many times the work of a usual statement one of this step is: what a cache did not have may be more to load than
     /// a row.
-    fn work_of(&self, step: usize) -> f64 {
-        match self.plan.steps.get(step) {
+    fn work_of(&self, step: u32) -> f64 {
+        match self.plan.steps.get(step as usize) {
             Some(Step::Cache { miss_work, .. }) => *miss_work,
             _ => 1.0,
         }
     }
 
-    fn statements(&mut self, step: usize, visit: Visit) -> u32 {
-        match self.plan.steps.get(step) {
+    fn statements(&mut self, step: u32, visit: Visit) -> u32 {
+        match self.plan.steps.get(step as usize) {
             Some(Step::Query { statements, .. }) if visit != Visit::Back => {
                 let whole = libm::floor(*statements);
                 (whole as u32 + u32::from(self.stream.chance(statements - whole))).clamp(1, MOST_STATEMENTS as u32 - 1)
@@ -101,7 +101,7 @@ impl Instance {
         match phase {
             Phase::Execute(away) => {
                 self.pools[pool].arrive(now, away);
-                self.account(flight, pool, &execs, env);
+                self.account(flight, pool, execs, env);
                 let knobs = &env.knobs.databases[place];
                 let commit = match visit {
                     Visit::Write if flight.fails != Some(Bad::Twice) => {
@@ -154,7 +154,8 @@ impl Instance {
         if visit == Visit::Write {
             flight.wrote = self.now;
         }
-        if let (Visit::Read, Some(Step::Cache { cache, hit, .. })) = (visit, self.plan.steps.get(flight.step)) {
+        if let (Visit::Read, Some(Step::Cache { cache, hit, .. })) = (visit, self.plan.steps.get(flight.step as usize))
+        {
             env.caches[*cache].fill(flight.count, *hit);
         }
         self.serve_line(pool, env);
@@ -170,12 +171,12 @@ impl Instance {
     }
 
     /// The server counts a statement when it is done.
-    fn account(&mut self, flight: Flight, pool: usize, execs: &[Micros; MOST_STATEMENTS], env: &mut Env<'_>) {
+    fn account(&mut self, flight: Flight, pool: usize, execs: Execs, env: &mut Env<'_>) {
         let work = self.work_of(flight.step);
         let place = self.pools[pool].database;
-        for (statement, exec) in execs.iter().enumerate().filter(|(_, exec)| **exec > Micros::ZERO) {
-            if env.databases[place].done(statement, (flight.count, work), *exec) {
-                env.slow_statement(place, Some(statement), *exec, self.now);
+        for (statement, exec) in execs.each() {
+            if env.databases[place].done(statement, (flight.count, work), exec) {
+                env.slow_statement(place, Some(statement), exec, self.now);
             }
         }
     }
@@ -267,8 +268,7 @@ impl Instance {
             let State::Hold { due, pool: held, execs, phase, .. } = &mut flight.state else { return };
             let Phase::Lock(began) = *phase else { return };
             if *held == pool {
-                let work: i64 = execs.iter().map(|exec| exec.0).sum();
-                (*due, *phase) = (*now + Micros(work), Phase::Execute(0.0));
+                (*due, *phase) = (*now + execs.whole(), Phase::Execute(0.0));
                 pools[pool].wake(*now, flight.count);
                 env.databases[pools[pool].database].end_lock_wait(flight.count, *now - began);
             }

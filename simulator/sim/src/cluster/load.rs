@@ -2,6 +2,7 @@
 //! partitions.
 
 use super::knobs::ProducerKnobs;
+use crate::numbers::exp;
 use crate::random::Stream;
 use crate::scenario::spec::{BatchSpec, KeyDist, KeysSpec, Phase, WorkloadSpec};
 use crate::units::Micros;
@@ -79,14 +80,14 @@ impl Load {
     pub(super) fn expected(&mut self, now: Micros, step: Micros, knobs: &[ProducerKnobs]) -> f64 {
         if now >= self.wander_at {
             self.wander_at = now + Micros::SECOND;
-            let keep = libm::exp(-1.0 / WANDER);
+            let keep = exp(-1.0 / WANDER);
             self.wander = self.wander * keep + self.noise * libm::sqrt(1.0 - keep * keep) * self.wandering.normal();
         }
         let planned = self.planned(now);
         let wanted: f64 = self.producers.iter().map(|producer| knobs[*producer].rate).sum();
         let share = wanted / self.producers.len().max(1) as f64;
         self.size = self.mixed(knobs, |knobs| knobs.bytes);
-        self.rate * planned * libm::exp(self.wander) * share * step.as_seconds()
+        self.rate * planned * exp(self.wander) * share * step.as_seconds()
     }
 
     /// The mean over all records of what differs from producer to producer.

@@ -27,6 +27,8 @@ pub(crate) mod topic;
 pub(crate) mod vitals;
 mod work;
 
+use std::cell::Cell;
+
 use database::Database;
 use group::Group;
 use instance::{Asked, Instance};
@@ -37,6 +39,7 @@ use line::{Level, Line, Source};
 use outside::{Cache, Endpoint, Host};
 use topic::Topic;
 
+use crate::numbers::exp;
 use crate::random::Stream;
 use crate::units::Micros;
 
@@ -116,6 +119,7 @@ pub(crate) struct Env<'a> {
     databases: &'a mut [Database],
     caches: &'a mut [Cache],
     endpoints: &'a mut [Endpoint],
+    hosts: &'a [Host],
     knobs: &'a Knobs,
     lines: &'a mut Vec<Line>,
     asked: Vec<Asked>,
@@ -128,6 +132,11 @@ pub(crate) struct Env<'a> {
 }
 
 impl Env<'_> {
+    /// How much longer anything takes on a host.
+    fn pressed(&self, host: Option<usize>) -> f64 {
+        host.map_or(1.0, |host| self.hosts[host].pressed)
+    }
+
     fn slow_statement(&mut self, database: usize, statement: Option<usize>, exec: Micros, now: Micros) {
         if let Some(message) = self.databases[database].slow_line(statement, exec, now) {
             let source = Source::Database(database);
@@ -176,11 +185,11 @@ impl Cluster {
     /// Lets every instance come to this moment of the step.
     pub(crate) fn run_until(&mut self, at: Micros) {
         let mut due = std::mem::take(&mut self.due);
-        self.each_instance(|instance, env| {
-            if due[instance.index] <= at {
-                instance.run_until(at, env);
-                due[instance.index] = instance.due();
-            }
+        let known = Cell::from_mut(due.as_mut_slice()).as_slice_of_cells();
+        let is_due = |place: usize| known[place].get() <= at;
+        self.each_instance(is_due, |instance, env| {
+            instance.run_until(at, env);
+            known[instance.index].set(instance.due());
         });
         self.due = due;
         self.now = self.now.max(at);
@@ -188,19 +197,11 @@ impl Cluster {
 
     /// Ends the step: what is shared follows from what all did.
     pub(crate) fn end_step(&mut self) {
-        let now = self.now;
-        self.each_instance(|instance, env| instance.end_step(now, STEP, env));
         for topic in &mut self.topics {
             topic.end_step(&self.knobs.producers);
         }
         self.count_sent();
-        let mut ours = vec![0.0; self.databases.len()];
-        for instance in &mut self.instances {
-            for pool in &mut instance.pools {
-                ours[pool.database] += pool.take_load(self.now, STEP);
-            }
-        }
-        self.end_databases(&ours);
+        self.end_databases();
         for (cache, knobs) in self.caches.iter_mut().zip(&self.knobs.caches) {
             cache.end_step(self.now, STEP, knobs);
         }
@@ -218,9 +219,31 @@ impl Cluster {
         self.write_everyday();
     }
 
-    fn end_databases(&mut self, ours: &[f64]) {
+    /// Ends the step of all instances, and counts what they used.
+    fn end_instances(&mut self) -> Vec<f64> {
+        let now = self.now;
+        let mut ours = vec![0.0; self.databases.len()];
+        let mut spent = std::mem::take(&mut self.spent);
+        let mut used = std::mem::take(&mut self.hosts_use);
+        self.each_instance(
+            |_| true,
+            |instance, env| {
+                instance.end_step(now, STEP, env);
+                for pool in &mut instance.pools {
+                    ours[pool.database] += pool.take_load(now, STEP);
+                }
+                let before = std::mem::replace(&mut spent[instance.index], instance.meters.cpu_seconds);
+                instance.host.into_iter().for_each(|host| used[host] += instance.meters.cpu_seconds - before);
+            },
+        );
+        (self.spent, self.hosts_use) = (spent, used);
+        ours
+    }
+
+    fn end_databases(&mut self) {
+        let ours = self.end_instances();
         let Self { databases, knobs, lines, now, instances, .. } = self;
-        for (place, (database, ours)) in databases.iter_mut().zip(ours).enumerate() {
+        for (place, (database, ours)) in databases.iter_mut().zip(&ours).enumerate() {
             let (knobs, source) = (&knobs.databases[place], Source::Database(place));
             let mut say = |level, logger, message| lines.push(Line { at: *now, source, level, logger, message });
             if database.waiting_now > 0 {
@@ -236,7 +259,8 @@ impl Cluster {
         }
     }
 
-    fn each_instance(&mut self, mut act: impl FnMut(&mut Instance, &mut Env<'_>)) {
+    /// Lets something happen to those instances that are wanted, in their order.
+    fn each_instance(&mut self, wanted: impl Fn(usize) -> bool, mut act: impl FnMut(&mut Instance, &mut Env<'_>)) {
         let Self {
             instances,
             topics,
@@ -244,6 +268,7 @@ impl Cluster {
             databases,
             caches,
             endpoints,
+            hosts,
             knobs,
             lines,
             groups,
@@ -253,8 +278,9 @@ impl Cluster {
             ..
         } = self;
         let asked = vec![];
-        let mut env = Env { topics, kafka, databases, caches, endpoints, knobs, lines, asked, written, eager, onward };
-        for instance in instances {
+        let mut env =
+            Env { topics, kafka, databases, caches, endpoints, hosts, knobs, lines, asked, written, eager, onward };
+        for (_, instance) in instances.iter_mut().enumerate().filter(|(place, _)| wanted(*place)) {
             act(instance, &mut env);
             if !env.asked.is_empty() {
                 let asked = std::mem::take(&mut env.asked);
@@ -273,7 +299,7 @@ impl Cluster {
             let (records, bytes_now) = (sent - producer.sent, bytes - producer.sent_bytes);
             if records > 0.0 {
                 // The client's window of 30 seconds.
-                let keep = if producer.record_size > 0.0 { libm::exp(-STEP.as_seconds() / 15.0) } else { 0.0 };
+                let keep = if producer.record_size > 0.0 { exp(-STEP.as_seconds() / 15.0) } else { 0.0 };
                 producer.record_size = keep * producer.record_size + (1.0 - keep) * bytes_now / records;
             }
             (producer.sent, producer.sent_bytes) = (sent, bytes);
@@ -281,13 +307,8 @@ impl Cluster {
     }
 
     fn load_hosts(&mut self) {
-        let used = &mut self.hosts_use;
+        let used = &self.hosts_use;
         let mut asked = vec![0.0; used.len()];
-        for (instance, spent) in self.instances.iter().zip(&mut self.spent) {
-            let seconds = instance.meters.cpu_seconds - *spent;
-            *spent = instance.meters.cpu_seconds;
-            instance.host.into_iter().for_each(|host| used[host] += seconds);
-        }
         for (database, host) in self.databases.iter().zip(&self.database_hosts) {
             host.iter().for_each(|host| asked[*host] += database.cpu() * STEP.as_seconds());
         }
@@ -295,9 +316,6 @@ impl Cluster {
             host.end_step(STEP, used[place], asked[place], &self.knobs.hosts[place]);
         }
         let pressed = |host: Option<usize>| host.map_or(1.0, |host| self.hosts[host].pressed);
-        for instance in &mut self.instances {
-            instance.pressed = pressed(instance.host);
-        }
         for (database, host) in self.databases.iter_mut().zip(&self.database_hosts) {
             database.pressed = pressed(*host);
         }

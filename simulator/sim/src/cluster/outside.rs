@@ -1,6 +1,7 @@
 //! What instances call besides databases, and the hosts that everything runs on.
 
 use super::knobs::{CacheKnobs, EndpointKnobs, HostKnobs};
+use crate::numbers::exp;
 use crate::random::{Stream, Streams};
 use crate::scenario::node::{CacheSpec, HostSpec, HttpSpec};
 use crate::units::Micros;
@@ -167,15 +168,16 @@ impl Endpoint {
     /// Ends a step: what came was worked on, as far as there were workers for it.
     pub(crate) fn end_step(&mut self, step: Micros, knobs: &EndpointKnobs) {
         let Some(workers) = self.workers else { return };
-        let mean = self.latency.0 * libm::exp(self.latency.1 * self.latency.1 / 2.0) * knobs.work;
+        let mean = self.latency.0 * exp(self.latency.1 * self.latency.1 / 2.0) * knobs.work;
         let passed = step.as_seconds() / PARTS;
+        let left = exp(-passed / mean);
         let rate = f64::from(std::mem::take(&mut self.arrived)) / step.as_seconds();
         for _ in 0..PARTS as u32 {
             if self.pending > workers {
                 self.pending = (self.pending + (rate - workers / mean) * passed).max(0.0);
             } else {
                 // With a worker for each, as many are worked on as come in the time that one takes.
-                self.pending = rate * mean + (self.pending - rate * mean) * libm::exp(-passed / mean);
+                self.pending = rate * mean + (self.pending - rate * mean) * left;
             }
         }
     }
@@ -238,7 +240,7 @@ impl Host {
         self.free = self.usually_free * (1.0 - knobs.filled.clamp(0.0, 1.0));
         self.wander = 0.999 * self.wander + 0.01 * self.stream.normal();
         let all = self.cores * step.as_seconds();
-        let load = self.load * libm::exp(self.wander) * step.as_seconds() + knobs.wanted * all;
+        let load = self.load * exp(self.wander) * step.as_seconds() + knobs.wanted * all;
         let stolen = knobs.stolen.clamp(0.0, 0.99) * all;
         let most = all - stolen;
         let used = (load + worked + asked).min(most);

@@ -33,6 +33,8 @@ pub(crate) struct Pool {
     /// Its name: that of the database.
     pub(crate) name: String,
     configured: u32,
+    /// What it was last told to keep, as a multiple of that.
+    resized: f64,
     /// Most connections, as it is told at the moment.
     pub(crate) size: u32,
     /// Connections that there are, lent or idle.
@@ -73,6 +75,7 @@ impl Pool {
             database,
             name: name.to_owned(),
             configured: spec.size,
+            resized: 1.0,
             size: spec.size,
             open: spec.size,
             timeout: Micros::of_seconds(spec.timeout.log_normal().0),
@@ -185,6 +188,10 @@ impl Pool {
 
     /// Is told to keep this many times what it is configured to.
     pub(crate) fn resize(&mut self, factor: f64) {
+        if factor == self.resized {
+            return;
+        }
+        self.resized = factor;
         let size = (libm::round(f64::from(self.configured) * factor) as u32).max(1);
         if size < self.size {
             self.open = self.open.min(size.max(self.in_use));

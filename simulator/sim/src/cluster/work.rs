@@ -12,14 +12,14 @@ use crate::random::Stream;
 use crate::units::Micros;
 
 /// Times that work on a record fails before it is set aside.
-const MOST_WAITS: u32 = 3;
+const MOST_WAITS: u16 = 3;
 /// What happens between two of them.
 const WAIT_BACKOFF: Micros = Micros::SECOND;
 /// By how much more processor time and memory a record takes for each further record that would fit into its bytes.
 const SIZE_CPU: f64 = 0.1;
 const SIZE_HEAP: f64 = 0.5;
 /// Attempts of a framework that does not wait between them.
-const MOST_HASTY: u32 = 10;
+const MOST_HASTY: u16 = 10;
 
 /// Seconds that an appender takes for one line, to the disk and back.
 const LINE: f64 = 40e-6;
@@ -96,7 +96,7 @@ impl Instance {
         if flight.step > 0 && matches!(flight.fails, Some(Bad::Poison(left)) if left == Micros::ZERO) {
             return self.finish(flight, false, env);
         }
-        let Some(step) = self.plan.steps.get(flight.step).copied() else {
+        let Some(step) = self.plan.steps.get(flight.step as usize).copied() else {
             return self.finish(flight, flight.fails.is_none(), env);
         };
         let knobs = &env.knobs.instances[self.index];
@@ -129,7 +129,7 @@ impl Instance {
                 self.on_cpu += flight.count;
                 self.meters.cpu_seconds += work * count;
                 // Threads that write lines stand in line for the appender, which writes one at a time.
-                let crowd = (f64::from(self.on_cpu) / self.plan.cores).max(1.0) * self.pressed;
+                let crowd = (f64::from(self.on_cpu) / self.plan.cores).max(1.0) * env.pressed(self.host);
                 let work = work + lines * f64::from(self.on_cpu.saturating_sub(1));
                 flight.state = State::Cpu { due: self.now.max(self.paused.1) + Micros::of_seconds(work * crowd) };
                 self.flights.push(flight);
@@ -177,7 +177,7 @@ impl Instance {
 
     /// The replica has answered: is the row there?
     pub(super) fn look_for_row(&mut self, mut flight: Flight, pool: usize, env: &mut Env<'_>) {
-        let step = self.plan.steps.get(flight.step).copied();
+        let step = self.plan.steps.get(flight.step as usize).copied();
         let Some(Step::ReadBack { primary, retries, backoff, .. }) = step else {
             return self.next(flight, env);
         };
@@ -231,7 +231,7 @@ impl Instance {
             let group = self.plan.group.clone();
             let (interval, attempts) = if is_hasty { (0, MOST_HASTY) } else { (1000, MOST_WAITS) };
             self.say_seldom(env, ("exhausted", Micros::millis(900)), (Level::Error, says::HANDLER), |ids| {
-                says::set_aside(ids, &group, interval, attempts)
+                says::set_aside(ids, &group, interval, attempts.into())
             });
             return self.finish(flight, false, env);
         }

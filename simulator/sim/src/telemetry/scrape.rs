@@ -104,7 +104,8 @@ fn key(name: &str, labels: &[(&str, &str)]) -> u64 {
     key
 }
 
-/// Eight bytes at a time; the two halves of a product depend on all bits of both factors.
+/// Eight bytes at a time, the last of them together with some before; the two halves of a product depend on all bits of both
+/// factors.
 fn added(key: u64, part: &[u8]) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let mixed = |key: u64, word: u64| {
@@ -112,12 +113,15 @@ fn added(key: u64, part: &[u8]) -> u64 {
         (product >> 64) as u64 ^ product as u64
     };
     let mut key = mixed(key, part.len() as u64);
-    for chunk in part.chunks(8) {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        key = mixed(key, u64::from_le_bytes(word));
+    if let Some(last) = part.last_chunk::<8>() {
+        let (words, _) = part.as_chunks::<8>();
+        for word in &words[..(part.len() - 1) / 8] {
+            key = mixed(key, u64::from_le_bytes(*word));
+        }
+        return mixed(key, u64::from_le_bytes(*last));
     }
-    key
+    let short = part.iter().fold(0, |short, byte| short << 8 | u64::from(*byte));
+    mixed(key, short)
 }
 
 /// What the next scrape of a target will meet.

@@ -30,7 +30,7 @@ fn scenario_of(kind: &str, minutes: u32, more: &str) -> Scenario {
     let scarce = match kind {
         "pool.too-small" => "[[node]]\nid = \"orders-db\"\ncommit = \"50ms\"\n",
         // Whoever runs elsewhere takes over, and cannot do it all.
-        "host.disk-full" => "[workload.orders]\nrate = 850\n",
+        "host.disk-full" | "consumer.too-few" => "[workload.orders]\nrate = 850\n",
         "cache.thrash" => "[[node]]\nid = \"orders-db-replica\"\ncores = 4.0\n",
         _ => "",
     };

@@ -287,9 +287,9 @@ fn counters_only_fall_when_their_process_begins_again() {
         .flat_map(|name| run.telemetry().named(name))
         .flat_map(|uptime| falls(&uptime.samples).into_iter().map(|at| (uptime.labels["instance"].as_str(), at)))
         .collect();
-    // A broker tells when its process began, and not how long ago.
+    // A broker tells when its process began, and not how long ago. Two restarts are a scrape of 15 s apart, or more.
     let starts = run.telemetry().named("process_start_time_seconds").flat_map(|series| {
-        let rises = series.samples.windows(2).filter(|pair| pair[1].1 > pair[0].1 + 60.0).map(|pair| pair[1].0);
+        let rises = series.samples.windows(2).filter(|pair| pair[1].1 > pair[0].1 + 7.5).map(|pair| pair[1].0);
         rises.map(|at| (series.labels["instance"].as_str(), at)).collect::<Vec<_>>()
     });
     began.extend(starts);
