@@ -80,7 +80,8 @@ impl Pair {
                 without.push(Without { fault, is_cause, impact: left, matters });
             }
         }
-        let diverged = spread.diverged(&run.cluster);
+        let mut diverged = spread.diverged(&run.cluster);
+        impact.iter().for_each(|impact| hurt(&mut diverged, impact));
         Self { run, twin, impact, without, diverged }
     }
 
@@ -115,6 +116,17 @@ impl Pair {
         let nodes = self.diverged.iter().map(|one| one.node.as_str());
         let topology = topology::whole_with(&self.run, nodes.chain([root]));
         Needs::of(&topology).way(&self.diverged, root, symptom)
+    }
+}
+
+/// Who hurts is other than in the twin, by the measure of the scenario, however little shows of it otherwise.
+fn hurt(diverged: &mut Vec<Diverged>, impact: &Impact) {
+    let Some((_, group)) = impact.sli.split_once(':') else { return };
+    let node = format!("group:{group}");
+    if diverged.iter().all(|one| one.node != node) {
+        let place = diverged.partition_point(|one| one.after_s <= impact.after_s);
+        let one = Diverged { node, after_s: impact.after_s, own_after_s: None, what: "hurts", size: 1.0 };
+        diverged.insert(place, one);
     }
 }
 
