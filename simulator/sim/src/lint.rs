@@ -36,6 +36,15 @@ pub fn lint(scenario: &Scenario, seeds: impl IntoIterator<Item = u64>) -> Vec<St
     remarks
 }
 
+impl Pair {
+    /// What no run may have, of whatever scenario, one sentence each: a label that can be read off something other than the fault,
+    /// a difference before the fault, a truth that names what is not there.
+    pub fn unsound(&self) -> Vec<String> {
+        let truth = self.truth();
+        [leaks(self, &truth), names(self, &truth)].concat()
+    }
+}
+
 /// The same of one run.
 pub(crate) fn unfit(pair: &Pair, truth: &Truth) -> Vec<String> {
     [effect(pair, truth), leaks(pair, truth), names(pair, truth)].concat()

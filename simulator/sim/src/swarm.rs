@@ -8,6 +8,8 @@ use crate::fault;
 use crate::pair::Pair;
 use crate::random::{Stream, Streams};
 use crate::scenario::node::NodeOf;
+use crate::scenario::spec::Role;
+use crate::scenario::value::Number;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::simulation::Simulation;
 use crate::spread::Needs;
@@ -24,6 +26,21 @@ pub struct Swarm {
     pub seed: u64,
     /// Draws that were thrown away before it, because they hurt nobody.
     pub void: u32,
+}
+
+/// Something that was drawn to go wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Broken {
+    /// Slug of its class.
+    pub kind: String,
+    /// What it happens to, as a scenario names it.
+    pub target: String,
+    /// `cause`, `trigger` or `benign`.
+    pub role: &'static str,
+    /// Seconds from the start of the run.
+    pub at_s: f64,
+    /// From 0, nothing, to 1.
+    pub severity: f64,
 }
 
 /// Most faults of one draw.
@@ -84,6 +101,33 @@ impl Swarm {
             }
         }
         Ok(None)
+    }
+
+    /// What goes wrong, in the order of the file.
+    pub fn broken(&self) -> Vec<Broken> {
+        let of = |number: &Number| number.log_normal().0;
+        let faults = self.scenario.faults.iter();
+        faults
+            .map(|fault| Broken {
+                kind: fault.kind.clone(),
+                target: fault.target.all().join(" or "),
+                role: match fault.role {
+                    Role::Cause => "cause",
+                    Role::Trigger => "trigger",
+                    Role::Benign => "benign",
+                },
+                at_s: fault.at.as_ref().map_or(0.0, of),
+                severity: of(&fault.severity),
+            })
+            .collect()
+    }
+
+    /// As a file would have it that uses no other, to be kept where the topology is not known.
+    ///
+    /// # Errors
+    /// As for [`Swarm::draw`].
+    pub fn whole(&self, resolve_use: impl Fn(&str) -> Option<String>) -> Result<String, ScenarioError> {
+        Ok(toml::to_string(&Scenario::table(&self.text, &resolve_use)?).unwrap_or_default())
     }
 }
 
@@ -204,6 +248,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_drawn_is_told_and_stands_in_a_file_of_its_own() {
+        let swarm = draw(5, 0);
+        let broken = swarm.broken();
+        assert_eq!(broken.len(), swarm.text.matches("[[fault]]").count());
+        assert_eq!(broken[0].role, "cause");
+        assert!(broken.iter().all(|one| (ONSET.0..=ONSET.1).contains(&one.at_s) && one.severity >= 0.2), "{broken:?}");
+        let alone = Scenario::parse(&swarm.whole(Scenario::builtin_use).unwrap(), |_| None).unwrap();
+        assert_eq!(alone.nodes.len(), swarm.scenario.nodes.len());
+        assert_eq!(alone.faults.len(), broken.len());
+    }
+
+    #[test]
     fn other_topologies_are_drawn_on_as_well() {
         for topology in ["topo/fanout.toml", "topo/tenants.toml"] {
             let swarm = Swarm::draw(topology, 3, 0, Scenario::builtin_use).unwrap();
@@ -218,6 +274,7 @@ mod tests {
         let found = || Swarm::with_impact("topo/orders.toml", 11, 6, Scenario::builtin_use).unwrap();
         let (swarm, pair) = found().unwrap_or_else(|| panic!("six draws, and none of them hurts"));
         assert!(pair.impact.is_some() && !pair.truth().roots.is_empty());
+        assert_eq!(pair.unsound(), Vec::<String>::new());
         let (again, same) = found().unwrap();
         assert_eq!((again.text, again.void), (swarm.text, swarm.void));
         assert_eq!(same.run.run_hash(), pair.run.run_hash());

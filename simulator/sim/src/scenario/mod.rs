@@ -2,12 +2,14 @@
 //! its numbers may be distributions, so that one scenario gives as many different runs as there are seeds.
 //! Start at [`Scenario::parse`] or [`Scenario::builtin`].
 
+mod blur;
 mod check;
 mod copies;
 mod generate;
 mod merge;
 mod names;
 pub(crate) mod node;
+mod pack;
 pub(crate) mod spec;
 #[cfg(test)]
 mod tests;
@@ -22,8 +24,10 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::random::Streams;
+pub use blur::Blur;
 use generate::GenerateSpec;
 use node::NodeSpec;
+pub use pack::builtin_version;
 pub use spec::Expect;
 use spec::{FaultSpec, HistorySpec, ImpactSpec, Role, TelemetrySpec, TruthSpec, WorkloadSpec};
 use value::Number;
