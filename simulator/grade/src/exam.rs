@@ -10,7 +10,7 @@ use lagdoctor_model::{
 };
 use lagdoctor_runtime::{Batch, Bound, ForecastTarget};
 use lagdoctor_service::{Options, Plugins, report, traced};
-use lagdoctor_sim::{Scenario, Simulation};
+use lagdoctor_sim::{Blur, Scenario, Simulation};
 
 use crate::forecast::{Forecasted, compared};
 use crate::graded::Graded;
@@ -100,6 +100,16 @@ impl Question {
             Subject::Simulated { seed, .. } => seed,
             Subject::Recorded(_) => 0,
         }
+    }
+
+    /// The same question about the same run, of which less is seen; a recorded one as it is.
+    #[must_use]
+    pub fn blurred(&self, blur: Blur, level: f64) -> Self {
+        let mut dim = self.clone();
+        if let Subject::Simulated { scenario, .. } = &mut dim.subject {
+            *scenario = Arc::new(scenario.blurred(blur, level));
+        }
+        dim
     }
 
     fn family(&self) -> &str {

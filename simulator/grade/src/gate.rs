@@ -87,6 +87,9 @@ pub struct Baseline {
     schema: u32,
     /// Why it is as it is.
     pub reason: String,
+    /// What its scenarios are called together, such as `builtin:public@1`; `scenarios` where it was not yet written down.
+    #[serde(default = "unnamed")]
+    pub scenarios: String,
     /// Hash of the scenarios and of every run that was made of them: of other runs nothing follows.
     pub pack: String,
     /// Scenarios of which every run must stay right.
@@ -100,6 +103,10 @@ pub struct Baseline {
     pub runs: BTreeMap<String, Kept>,
 }
 
+fn unnamed() -> String {
+    "scenarios".to_owned()
+}
+
 /// Why a baseline says nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum BaselineError {
@@ -110,11 +117,13 @@ pub enum BaselineError {
     #[error("the baseline has schema {0}, and this program reads 1")]
     Schema(u32),
     /// It is of other runs.
-    #[error("the baseline is of other scenarios, seeds or another simulator ({baseline}, and this is {pack})")]
+    #[error(
+        "the baseline is of other scenarios, seeds or another simulator: it is of {baseline}, and this is of {pack}"
+    )]
     Other {
-        /// What it is of.
+        /// What it is of: the name of its scenarios, and the hash of its runs.
         baseline: String,
-        /// What this is.
+        /// What this is of, in the same way.
         pack: String,
     },
 }
@@ -178,6 +187,7 @@ impl Baseline {
         Self {
             schema: 1,
             reason: reason.to_owned(),
+            scenarios: scorecard.pack().map_or_else(unnamed, str::to_owned),
             pack: pack(&runs),
             must_pass: groups.iter().filter(|(_, runs)| all_right(runs)).map(|(name, _)| (*name).to_owned()).collect(),
             plugins,
@@ -200,8 +210,9 @@ impl Baseline {
         let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
         let list: Vec<String> = self.must_pass.iter().map(|name| format!("  {},\n", quoted(name))).collect();
         let mut text = format!(
-            "# What `lagdoctor evaluate` was worth. `lagdoctor baseline update` writes it; only [[waiver]] is written by hand.\nschema = 1\nreason = {}\npack = {}\nmust_pass = [\n{}]\n",
+            "# What `lagdoctor evaluate` was worth. `lagdoctor baseline update` writes it; only [[waiver]] is written by hand.\nschema = 1\nreason = {}\nscenarios = {}\npack = {}\nmust_pass = [\n{}]\n",
             quoted(&self.reason),
+            quoted(&self.scenarios),
             quoted(&self.pack),
             list.concat()
         );
@@ -246,7 +257,12 @@ impl Baseline {
         let runs: Vec<&Run> = scorecard.runs().iter().collect();
         let pack = pack(&runs);
         if pack != self.pack {
-            return Err(BaselineError::Other { baseline: self.pack.clone(), pack });
+            let named = |scenarios: &str, pack: &str| format!("{scenarios} with the hash {pack}");
+            let this = scorecard.pack().map_or_else(unnamed, str::to_owned);
+            return Err(BaselineError::Other {
+                baseline: named(&self.scenarios, &self.pack),
+                pack: named(&this, &pack),
+            });
         }
         let pairs: Vec<(&Run, &Kept, Kept)> =
             runs.iter().filter_map(|run| Some((*run, self.runs.get(&key(run))?, Kept::of(run)))).collect();
@@ -335,6 +351,7 @@ mod tests {
                 scorecard.add(family, Sat { runs: vec![run(family, seed, rank)], void: vec![] });
             }
         }
+        scorecard.note_pack(Some("builtin:public@1".to_owned()));
         scorecard
     }
 
@@ -410,9 +427,16 @@ mod tests {
         });
         assert_eq!(Baseline::parse(&baseline.text()).unwrap(), baseline);
         assert_eq!(baseline.text().lines().filter(|line| line.starts_with("\"a-s ")).count(), 10);
+        assert!(baseline.text().contains("\nscenarios = \"builtin:public@1\"\n"), "{}", baseline.text());
         let mut other = scorecard(|_, _| false);
         other.add("e", Sat { runs: vec![run("e", 1, Some(1))], void: vec![] });
-        assert!(matches!(baseline.judge(&other, "2026-06-01"), Err(BaselineError::Other { .. })));
+        other.note_pack(Some("builtin:public@2".to_owned()));
+        let refusal = baseline.judge(&other, "2026-06-01").unwrap_err();
+        assert!(matches!(refusal, BaselineError::Other { .. }));
+        assert!(refusal.to_string().contains("of builtin:public@1 with"), "{refusal}");
+        assert!(refusal.to_string().contains("of builtin:public@2 with"), "{refusal}");
+        let older = baseline.text().replace("scenarios = \"builtin:public@1\"\n", "");
+        assert!(Baseline::parse(&older).unwrap().judge(&scorecard(|_, _| false), "2026-06-01").is_ok());
         assert!(matches!(Baseline::parse("schema = 1"), Err(BaselineError::Parse(_))));
     }
 }

@@ -11,6 +11,7 @@ use crate::graded::Graded;
 use crate::interval::Estimate;
 use crate::measure::waiting::Wait;
 use crate::measure::{MEASURES, Measure};
+use crate::robust::Curve;
 
 /// One graded run of one contender. Times are seconds since the run began.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,7 +158,7 @@ impl Row {
         self.figures.get(place).copied().flatten()
     }
 
-    fn of(name: &str, runs: &[&Run]) -> Self {
+    pub(crate) fn of(name: &str, runs: &[&Run]) -> Self {
         let families = by(runs, |run| &run.family).into_values().collect::<Vec<_>>();
         let mut times: Vec<f64> = runs.iter().map(|run| run.took_ms).collect();
         times.sort_by(f64::total_cmp);
@@ -209,6 +210,8 @@ pub struct Scorecard {
     void: Vec<(String, u64)>,
     flags: String,
     recorded: bool,
+    pack: Option<String>,
+    curves: Vec<Curve>,
     /// What one diagnosis may hold in memory: the most that each plugin of the first contender used, added up.
     pub(crate) bytes: Option<usize>,
 }
@@ -230,6 +233,26 @@ impl Scorecard {
     /// Whether these are incidents that were recorded, and not simulated.
     pub fn is_recorded(&self) -> bool {
         self.recorded
+    }
+
+    /// Says what the scenarios are called together, such as `builtin:public@1`; nothing where there are none.
+    pub fn note_pack(&mut self, pack: Option<String>) {
+        self.pack = pack;
+    }
+
+    /// What the scenarios are called together; `None` where nobody said it, and of recorded incidents.
+    pub fn pack(&self) -> Option<&str> {
+        self.pack.as_deref()
+    }
+
+    /// Says what becomes of the grades where less is seen.
+    pub fn note_curves(&mut self, curves: Vec<Curve>) {
+        self.curves = curves;
+    }
+
+    /// What becomes of the grades where less is seen; empty where nobody asked.
+    pub fn curves(&self) -> &[Curve] {
+        &self.curves
     }
 
     /// Says how much memory one diagnosis takes at most.

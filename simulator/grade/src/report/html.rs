@@ -20,7 +20,7 @@ th:first-child, td:first-child, td.words { text-align: left; } th { color: var(-
 svg { max-width: 100%; height: auto; } svg text { fill: var(--ink); font: 12px system-ui, sans-serif; } svg .soft { fill: var(--soft); }
 .axis { stroke: var(--line); } .bar { fill: var(--mark); } .ours { fill: var(--good); } .whisker { stroke: var(--ink); stroke-width: 1.5; }
 details { margin: .2rem 0; } summary { cursor: pointer; } .right { color: var(--good); } .wrong { color: var(--bad); }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; } .plots { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; }
 ";
 
 /// The whole report: simulated runs and recorded incidents, each for themselves.
@@ -37,7 +37,7 @@ pub fn html(scorecards: &[&Scorecard]) -> String {
 fn part(scorecard: &Scorecard) -> String {
     let overall = scorecard.overall();
     let right = scorecard.runs().iter().filter(|run| run.is_right()).count();
-    let what = super::runs(scorecard);
+    let what = escaped(&super::runs(scorecard));
     let mut text = if scorecard.is_recorded() {
         "<h1>Recorded incidents</h1>\n<p class=\"note\">None of these figures is mixed with those of simulated runs. Nobody can have an incident again without its fault, so there is no oracle; a class and a way are graded where the label tells them.</p>\n".to_owned()
     } else {
@@ -55,6 +55,7 @@ fn part(scorecard: &Scorecard) -> String {
     text += &families(&scorecard.families());
     text += &confusion(scorecard.runs());
     text += &calibration(scorecard.runs());
+    text += &super::robust::html(scorecard.curves());
     text + &timelines(scorecard)
 }
 

@@ -16,7 +16,9 @@ pub fn json(
     recorded: Option<(&Scorecard, Option<&Comparison>)>,
 ) -> String {
     let mut document = part(simulated, paired);
-    document.insert("schema".to_owned(), json!(4));
+    document.insert("schema".to_owned(), json!(5));
+    document.insert("robustness".to_owned(), super::robust::json(simulated.curves()));
+    document.insert("pack".to_owned(), json!(simulated.pack()));
     let recorded = recorded.map(|(scorecard, paired)| {
         let mut part = part(scorecard, paired);
         // Each incident is one run, and none can be void.

@@ -10,7 +10,14 @@ use crate::scorecard::{Run, Scorecard, by};
 pub fn junit(scorecards: &[&Scorecard]) -> String {
     let runs: Vec<&Run> = scorecards.iter().flat_map(|scorecard| scorecard.runs()).collect();
     let mut text = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"lagdoctor evaluate\" tests=\"{}\" failures=\"{}\" time=\"{:.3}\">\n",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"lagdoctor evaluate{}\" tests=\"{}\" failures=\"{}\" time=\"{:.3}\">\n",
+        escaped(
+            &scorecards
+                .iter()
+                .filter_map(|scorecard| scorecard.pack())
+                .map(|pack| format!(" {pack}"))
+                .collect::<String>()
+        ),
         runs.len(),
         wrong(&runs),
         seconds(&runs)

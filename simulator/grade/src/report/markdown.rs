@@ -29,6 +29,7 @@ pub fn markdown(scorecard: &Scorecard) -> String {
     }
     text += &table("contender", &scorecard.leaderboard());
     text += &super::text::worth(scorecard);
+    text += &super::robust::markdown(scorecard.curves());
     text += &table("family", &scorecard.families());
     let wrong: Vec<&Run> = scorecard.runs().iter().filter(|run| !run.is_right()).collect();
     if !wrong.is_empty() {

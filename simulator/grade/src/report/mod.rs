@@ -8,6 +8,7 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod paired;
+mod robust;
 #[cfg(test)]
 mod schema_tests;
 pub mod text;
@@ -30,9 +31,10 @@ pub(crate) fn range(figure: Option<Estimate>) -> String {
     figure.map_or_else(String::new, |figure| format!("{}..{}", number(figure.low), number(figure.high)))
 }
 
-/// What the runs of a scorecard are, so that nobody takes figures of the one for the other.
-pub(crate) fn runs(scorecard: &Scorecard) -> &'static str {
-    if scorecard.is_recorded() { "recorded incidents" } else { "simulated runs" }
+/// What the runs of a scorecard are, so that nobody takes figures of the one for the other, and of which scenarios.
+pub(crate) fn runs(scorecard: &Scorecard) -> String {
+    let what = if scorecard.is_recorded() { "recorded incidents" } else { "simulated runs" };
+    scorecard.pack().map_or_else(|| what.to_owned(), |pack| format!("{what} of {pack}"))
 }
 
 /// The command that has a run again, and judges it with the same plugins.
@@ -68,6 +70,9 @@ mod tests {
     use crate::exam::Sat;
     use crate::graded::Graded;
     use crate::paired::Comparison;
+    use lagdoctor_sim::Blur;
+
+    use crate::robust::Curve;
     use crate::scorecard::testing::run;
     use crate::scorecard::{Run, Scorecard};
 
@@ -81,6 +86,7 @@ mod tests {
             };
             scorecard.add(family, Sat { runs: vec![run], void: vec![] });
         }
+        scorecard.note_pack(Some("builtin:public@7".to_owned()));
         scorecard
     }
 
@@ -121,6 +127,25 @@ mod tests {
     }
 
     #[test]
+    fn each_report_names_the_scenarios_with_their_version() {
+        let scorecard = scorecard();
+        let value: serde_json::Value = serde_json::from_str(&super::json::json(&scorecard, None, None)).unwrap();
+        assert_eq!(value["pack"], "builtin:public@7");
+        let all = [
+            super::text::text(&scorecard),
+            super::markdown::markdown(&scorecard),
+            super::html::html(&[&scorecard]),
+            super::junit::junit(&[&scorecard]),
+        ];
+        for text in all {
+            assert!(text.contains("builtin:public@7"), "{text}");
+        }
+        let none: serde_json::Value =
+            serde_json::from_str(&super::json::json(&Scorecard::default(), None, None)).unwrap();
+        assert_eq!(none["pack"], serde_json::Value::Null);
+    }
+
+    #[test]
     fn a_recorded_run_is_never_counted_among_simulated_ones() {
         let mut simulated = scorecard();
         simulated.add("cpu", Sat { runs: recorded().runs().to_vec(), void: vec![] });
@@ -140,6 +165,11 @@ mod tests {
             }
         }
         assert_eq!(open, Vec::<String>::new());
+    }
+
+    fn check_tags_of_plots(text: &str) {
+        let plots = text.split_once("<div class=\"plots\">").and_then(|(_, rest)| rest.split_once("</div>"));
+        check_tags(plots.unwrap_or_else(|| panic!("no plots")).0);
     }
 
     #[test]
@@ -163,7 +193,10 @@ mod tests {
 
     #[test]
     fn the_page_reaches_for_nothing_outside_itself() {
-        let text = super::html::html(&[&scorecard(), &recorded()]);
+        let mut simulated = scorecard();
+        simulated.note_curves(vec![Curve::new(Blur::Edges, scorecard().runs())]);
+        let text = super::html::html(&[&simulated, &recorded()]);
+        check_tags_of_plots(&text);
         for outside in ["http:", "https:", "<script", "<link", "src=", "@import", "url("] {
             assert!(!text.contains(outside), "{outside}");
         }

@@ -4,15 +4,20 @@
 #[path = "../../../../host/service/schema/promise.rs"]
 mod promise;
 
+use lagdoctor_sim::Blur;
 use serde_json::Value;
 
 use super::tests::{recorded, scorecard};
 use crate::paired::Comparison;
+use crate::robust::Curve;
 
 const SCHEMA: &str = include_str!("../../schema/evaluate.schema.json");
 
 fn printed() -> Value {
-    let (scorecard, other) = (scorecard(), scorecard());
+    let (mut scorecard, other) = (scorecard(), scorecard());
+    let mut curve = Curve::new(Blur::Gaps, other.runs());
+    curve.add(0.3, other.runs(), other.runs());
+    scorecard.note_curves(vec![curve]);
     let comparison = Comparison::of(other.runs(), scorecard.runs());
     let incidents = recorded();
     let same = Comparison::of(incidents.runs(), incidents.runs());

@@ -24,6 +24,7 @@ pub fn text(scorecard: &Scorecard) -> String {
     text += &families(scorecard);
     text += &leaderboard(scorecard);
     text += &worth(scorecard);
+    text += &super::robust::text(scorecard.curves());
     if !scorecard.is_recorded() {
         text +=
             "\nThe built-in scenarios are what the bundled plugins were made with; grade on others with --scenarios.\n";
