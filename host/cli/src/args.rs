@@ -253,15 +253,16 @@ pub struct RunArgs {
 
 /// Arguments of `simulate`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("to").required(true).multiple(true).args(["out", "openmetrics", "serve", "list", "lint"]))]
+#[command(group = clap::ArgGroup::new("to").required(true).multiple(true).args(["out", "openmetrics", "serve", "list", "lint", "swarm"]))]
 pub struct SimulateArgs {
-    /// A built-in scenario, or a scenario file; with --lint also a folder of them, or `builtin:public` for all.
-    #[arg(required_unless_present = "list", conflicts_with = "list")]
+    /// A built-in scenario, or a scenario file; with --lint also a folder of them, or `builtin:public` for all; with --list
+    /// `builtin:public@V`, to ask whether this is the version that is built in.
+    #[arg(required_unless_present_any = ["list", "swarm"], conflicts_with = "swarm")]
     pub scenario: Option<String>,
     /// The draw: times, sizes, victims and noise. The same seed gives the same bytes.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Write a bundle here, and its truth beside it in DIR.truth.toml.
+    /// Write a bundle here, and its truth beside it in DIR.truth.toml; with --swarm the scenarios that were drawn.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Write what a Prometheus would have scraped, as OpenMetrics: fill your own with it by `promtool tsdb
@@ -282,6 +283,14 @@ pub struct SimulateArgs {
     /// List the built-in scenarios.
     #[arg(long)]
     pub list: bool,
+    /// Draw so many scenarios, from --seed on: kinds of faults, what they hit and how badly, and how well it is seen, until
+    /// each hurts somebody. Says what was drawn, whether the run is sound, and whether its cause can be found at all.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000),
+        conflicts_with_all = ["openmetrics", "serve", "list", "lint", "until"])]
+    pub swarm: Option<u32>,
+    /// With --swarm: the pipeline in which things break, a scenario file or one that is built in. Default: topo/orders.toml.
+    #[arg(long, value_name = "TOPOLOGY", requires = "swarm", conflicts_with = "scenario")]
+    pub on: Option<String>,
     /// Say what makes a scenario unfit to grade on, over three draws from --seed on: a fault that moves nothing, a label that
     /// can be read off something else, a truth that names what is not there. Writes nothing.
     #[arg(long, conflicts_with_all = ["out", "openmetrics", "serve", "list"])]
@@ -390,6 +399,8 @@ mod tests {
         check("lagdoctor diagnose --bundle x --step 5s", Some("--step"));
         check("lagdoctor simulate gc-pauses --out x --speed 2", Some("--speed"));
         check("lagdoctor simulate gc-pauses --serve 127.0.0.1:0 --speed 2", None);
+        check("lagdoctor simulate gc-pauses --out x --on topo/orders.toml", Some("--on"));
+        check("lagdoctor simulate --swarm 3 --on topo/orders.toml", None);
         check("lagdoctor run -c x --rounds 0", Some("0"));
         check("lagdoctor run -c x --rounds 1", None);
     }

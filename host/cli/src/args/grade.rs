@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::seeds;
+use crate::commands::evaluate::Curves;
 
 /// How to print grades.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -26,9 +27,10 @@ pub enum GradeFormat {
 /// What is graded, and on what.
 #[derive(Debug, Args)]
 pub struct GradedArgs {
-    /// A folder of scenario files, or `builtin:NAME` (`builtin:public` for all). Default: builtin:public, and none where
-    /// `evaluate` is given --bundles alone.
-    #[arg(long, value_name = "DIR|builtin:NAME")]
+    /// A folder of scenario files, or one of them, or `builtin:NAME` (`builtin:public` for all), or `builtin:NAME@V`, which is refused where the
+    /// scenarios that are built in have another version than V. Default: builtin:public, and none where `evaluate` is given
+    /// --bundles alone.
+    #[arg(long, value_name = "DIR|FILE|builtin:NAME[@V]")]
     pub scenarios: Option<String>,
     /// Which draws of each, both ends included.
     #[arg(long, value_name = "A..B", default_value = "1..10", value_parser = seeds)]
@@ -61,6 +63,17 @@ pub struct EvaluateArgs {
     /// Compare with this baseline, and fail where something became worse; see `lagdoctor baseline`.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+    /// Grade the same runs again with noisier measurements, missing scrapes, and a topology that lacks edges, three levels each:
+    /// what becomes of AC@1 and of false alarms. Takes nine times as long again; of simulated runs alone.
+    #[arg(long)]
+    pub robustness: bool,
+    /// Make the first wrong run of each scenario smaller, as long as it is wrong in the same way, and write it here as a scenario
+    /// file: with fewer faults, less noise, fewer nodes, shorter, and what is left as bad as can be.
+    #[arg(long, value_name = "DIR")]
+    pub shrink: Option<PathBuf>,
+    /// With --shrink: how many smaller runs are tried for each wrong one.
+    #[arg(long, value_name = "N", requires = "shrink", default_value_t = 150, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub shrink_tries: u32,
     /// How to print.
     #[arg(long, value_enum, default_value_t = GradeFormat::Text)]
     pub format: GradeFormat,
@@ -102,6 +115,11 @@ SERVICE_METRIC for each reading, split at the last underscore. Beside it lies on
 Exit codes: 0 all cases imported, 1 some refused, 2 none could be used.";
 
 impl EvaluateArgs {
+    /// Whether the runs are graded again with less of them to see.
+    pub fn curves(&self) -> Curves {
+        if self.robustness && self.is_simulated() { Curves::Drawn } else { Curves::None }
+    }
+
     /// Whether simulated runs are graded: they are, unless recorded incidents alone were asked for.
     pub fn is_simulated(&self) -> bool {
         self.graded.scenarios.is_some() || self.bundles.is_none()

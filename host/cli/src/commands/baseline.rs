@@ -7,8 +7,9 @@ use lagdoctor_grade::{Baseline, report};
 use miette::{Result, miette};
 
 use crate::args::{BaselineCommand, GradedArgs};
-use crate::commands::evaluate::{Graded, Rivals, graded};
+use crate::commands::evaluate::{Curves, Graded, Rivals, graded};
 use crate::output::{self, Output};
+use crate::scenarios;
 use crate::session::wall_clock;
 
 /// Runs the command.
@@ -46,7 +47,8 @@ pub fn today() -> Result<String> {
 
 async fn update(file: &Path, reason: &str, args: &GradedArgs, output: &Output) -> Result<ExitCode> {
     let before = if file.exists() { Some(read(file)?) } else { None };
-    let Graded { scorecard, missing, plugins, .. } = graded(args, None, &[], Rivals::None, output).await?;
+    let Graded { scorecard, missing, plugins, .. } =
+        graded(args, None, &[], Rivals::None, Curves::None, output).await?;
     if let Some((scenario, seed)) = missing.first() {
         output.note(&format!("invalid: {scenario} with seed {seed}: its fault moves nothing; nothing was written"));
         return Ok(output::exit(output::INVALID));
@@ -56,9 +58,10 @@ async fn update(file: &Path, reason: &str, args: &GradedArgs, output: &Output) -
         miette!(help = "check the folder and its rights", "cannot write {}: {error}", file.display())
     })?;
     output.note(&format!(
-        "wrote {}: {} runs, {} scenarios that must pass",
+        "wrote {}: {} runs of {}, {} scenarios that must pass",
         file.display(),
         baseline.runs.len(),
+        baseline.scenarios,
         baseline.must_pass.len()
     ));
     Ok(output::exit(output::FINE))
@@ -72,7 +75,7 @@ async fn diff(file: &Path, args: &GradedArgs, output: &Output) -> Result<ExitCod
             return Ok(output::exit(output::NO_BASELINE));
         }
     };
-    let Graded { scorecard, plugins, .. } = graded(args, None, &[], Rivals::None, output).await?;
+    let Graded { scorecard, plugins, .. } = graded(args, None, &[], Rivals::None, Curves::None, output).await?;
     match baseline.judge(&scorecard, &today()?) {
         Ok(judged) => {
             let changed = plugins.iter().filter(|(name, digest)| baseline.plugins.get(*name) != Some(*digest));
@@ -107,10 +110,8 @@ async fn explain(file: &Path, run: &str, mut args: GradedArgs, output: &Output) 
     };
     let seed: u64 = seed.parse().map_err(|_| miette!("`{seed}` is no seed"))?;
     args.seeds = (seed, seed);
-    if args.scenarios.as_deref().is_none_or(|pack| pack.starts_with("builtin:")) {
-        args.scenarios = Some(format!("builtin:{scenario}"));
-    }
-    let Graded { scorecard, .. } = graded(&args, None, &[], Rivals::None, output).await?;
+    args.scenarios = Some(scenarios::alone(args.scenarios.as_deref(), scenario));
+    let Graded { scorecard, .. } = graded(&args, None, &[], Rivals::None, Curves::None, output).await?;
     let Some(now) = scorecard.runs().iter().find(|run| run.scenario == scenario) else {
         return Err(miette!(
             help = "name the pack of the baseline with --scenarios",

@@ -6,24 +6,25 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use lagdoctor_grade::{
-    Asked, Cadence, Comparison, Contender, Exam, ORACLE, Question, Recording, Scorecard, Stage, Subject, lane_sources,
-    report, sit_all, sources,
+    Asked, Cadence, Comparison, Contender, Curve, Exam, ORACLE, Question, Recording, Run, Scorecard, Stage, Subject,
+    lane_sources, report, sit_all, sources,
 };
 use lagdoctor_runtime::{Bound, Host, Network, World};
 use lagdoctor_service::config::PluginSection;
 use lagdoctor_service::{Plugins, Sources, Watched, plugins};
+use lagdoctor_sim::Blur;
 use miette::{IntoDiagnostic, Result, miette};
 
 use crate::args::{EvaluateArgs, GradeFormat, GradedArgs};
 use crate::commands::author::component;
-use crate::commands::baseline;
+use crate::commands::{baseline, shrink};
 use crate::host::host;
 use crate::output::{self, Output, quoted};
-use crate::scenarios::{self, Named};
+use crate::scenarios::{self, Named, Pack};
 use crate::session::{Session, bundled};
 
 /// What is graded, in results.
-const GRADED: &str = "plugins";
+pub const GRADED: &str = "plugins";
 /// What it is compared with.
 const OTHER: &str = "against";
 
@@ -47,7 +48,7 @@ pub async fn run(args: EvaluateArgs, output: &Output) -> Result<ExitCode> {
         }
     };
     let Graded { scorecard, recorded, missing, .. } =
-        graded(&args.graded, args.bundles.as_deref(), &args.against, Rivals::Besides, output).await?;
+        graded(&args.graded, args.bundles.as_deref(), &args.against, Rivals::Besides, args.curves(), output).await?;
     let compared = |scorecard: &Scorecard| {
         scorecard.runs_of(OTHER).filter(|other| !other.is_empty()).map(|other| Comparison::of(other, scorecard.runs()))
     };
@@ -77,6 +78,9 @@ pub async fn run(args: EvaluateArgs, output: &Output) -> Result<ExitCode> {
                 return Ok(output::exit(output::NO_BASELINE));
             }
         }
+    }
+    if let Some(folder) = &args.shrink {
+        shrink::wrong(&args.graded, &scorecard, folder, args.shrink_tries, output).await?;
     }
     for (scenario, seed) in &missing {
         output
@@ -136,6 +140,15 @@ pub enum Rivals {
     None,
 }
 
+/// Whether the same runs are graded again with less of them to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Curves {
+    /// At each level of each kind, which takes nine times as long again.
+    Drawn,
+    /// Not at all.
+    None,
+}
+
 /// What came of grading.
 pub struct Graded {
     /// The grades of simulated runs.
@@ -154,10 +167,14 @@ pub async fn graded(
     bundles: Option<&Path>,
     against: &[PathBuf],
     rivals: Rivals,
+    curves: Curves,
     output: &Output,
 ) -> Result<Graded> {
     let incidents = bundles.map(|folder| recordings(folder, output)).transpose()?;
-    let questions = if incidents.is_some() && args.scenarios.is_none() { vec![] } else { questions(args)? };
+    let (pack, questions) = match incidents.is_some() && args.scenarios.is_none() {
+        true => (None, vec![]),
+        false => questions(args).map(|(pack, questions)| (Some(pack), questions))?,
+    };
     let stage = Arc::new(Stage::default());
     let mut scorers = vec![];
     for file in args.plugins.iter().chain(against) {
@@ -193,7 +210,12 @@ pub async fn graded(
     let lanes = lanes(&host, args.threads).await?;
     let exam = Exam { contenders, cadence: Cadence::default(), has_oracle };
     let mut scorecard = Scorecard::of(names.iter().cloned().chain(oracle).collect(), flags(args));
-    let missing = answered(&exam, &stage, &lanes, questions, &mut scorecard, "grading", output).await?;
+    scorecard.note_pack(pack);
+    let missing = answered(&exam, &stage, &lanes, questions.clone(), &mut scorecard, "grading", output).await?;
+    if curves == Curves::Drawn {
+        let curves = drawn(&exam, &stage, &lanes, &questions, scorecard.runs(), output).await?;
+        scorecard.note_curves(curves);
+    }
     let mut recorded = None;
     if let Some(incidents) = incidents {
         let mut scorecard = Scorecard::of_recorded(names, flags(args));
@@ -230,6 +252,33 @@ async fn answered(
     Ok(missing)
 }
 
+/// Grades the runs again, `clear` as they are, with less and less of them to see.
+async fn drawn(
+    exam: &Exam,
+    stage: &Arc<Stage>,
+    lanes: &[Vec<Bound>],
+    questions: &[Question],
+    clear: &[Run],
+    output: &Output,
+) -> Result<Vec<Curve>> {
+    // Only what is graded; the others are there to be compared with on the runs as they are.
+    let exam =
+        Exam { contenders: exam.contenders.iter().take(1).cloned().collect(), has_oracle: false, ..exam.clone() };
+    let mut curves = vec![];
+    for blur in Blur::ALL {
+        let mut curve = Curve::new(blur, clear);
+        for level in Curve::levels(blur) {
+            let dim = questions.iter().map(|question| question.blurred(blur, level)).collect();
+            let mut scorecard = Scorecard::of(vec![GRADED.to_owned()], String::new());
+            let what = format!("{} {level}", curve.title());
+            answered(&exam, stage, lanes, dim, &mut scorecard, &what, output).await?;
+            curve.add(level, clear, scorecard.runs());
+        }
+        curves.push(curve);
+    }
+    Ok(curves)
+}
+
 /// All recorded incidents of a folder.
 fn recordings(folder: &Path, output: &Output) -> Result<Vec<Question>> {
     let (all, unlabelled) = Recording::all(folder).into_diagnostic()?;
@@ -246,16 +295,18 @@ fn recordings(folder: &Path, output: &Output) -> Result<Vec<Question>> {
 }
 
 /// The plugins that judge, with these files among them.
-async fn judges(host: &Host, files: &[PathBuf], without: &[String]) -> Result<Plugins> {
+pub async fn judges(host: &Host, files: &[PathBuf], without: &[String]) -> Result<Plugins> {
     let mut session = Session::on(host, sources(), files, "simulated").await?;
     session.leave_out(without)?;
     Ok(session.loaded.plugins)
 }
 
-/// All runs that were asked for, scenario by scenario.
-fn questions(args: &GradedArgs) -> Result<Vec<Question>> {
+/// The pack that was asked for, and all its runs, scenario by scenario.
+fn questions(args: &GradedArgs) -> Result<(String, Vec<Question>)> {
     let (first, last) = args.seeds;
-    let each = |Named { name, source, scenario }: Named| {
+    let each = |named: Named| {
+        let source = named.source();
+        let Named { name, scenario, .. } = named;
         let scenario = Arc::new(scenario);
         let one = move |seed| Question {
             name: name.clone(),
@@ -264,12 +315,12 @@ fn questions(args: &GradedArgs) -> Result<Vec<Question>> {
         };
         (first..=last).map(one)
     };
-    let pack = args.scenarios.as_deref().unwrap_or(scenarios::PUBLIC);
-    Ok(scenarios::all(pack)?.into_iter().flat_map(each).collect())
+    let Pack { name, scenarios } = scenarios::all(args.scenarios.as_deref().unwrap_or(scenarios::PUBLIC))?;
+    Ok((name, scenarios.into_iter().flat_map(each).collect()))
 }
 
 /// Collectors for as many lanes as there are threads to run them.
-async fn lanes(host: &Host, threads: Option<u16>) -> Result<Vec<Vec<Bound>>> {
+pub async fn lanes(host: &Host, threads: Option<u16>) -> Result<Vec<Vec<Bound>>> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut lanes = vec![];
     for lane in 0..threads.map_or(cores, usize::from).max(1) {
@@ -292,7 +343,7 @@ async fn is_graded(file: &Path) -> Result<(String, World)> {
 }
 
 /// What `lagdoctor diagnose` is told to judge by the same plugins.
-fn flags(args: &GradedArgs) -> String {
+pub fn flags(args: &GradedArgs) -> String {
     let plugins = args.plugins.iter().map(|file| format!(" --plugin {}", quoted(&file.to_string_lossy())));
     plugins.chain(args.without.iter().map(|name| format!(" --without {}", quoted(name)))).collect()
 }

@@ -10,5 +10,7 @@ pub mod import;
 pub mod plugin;
 pub mod record;
 pub mod service;
+pub mod shrink;
 pub mod simulate;
 pub mod status;
+pub mod swarm;

@@ -9,12 +9,13 @@ use std::time::Duration;
 use lagdoctor_bundle::{Meta, Truth};
 use lagdoctor_grade::{Stage, look, sources, truth};
 use lagdoctor_model::{Millis, Signals, Timestamp};
-use lagdoctor_sim::{Scenario, Simulation, builtin_about, builtin_names, endpoints, lint, unused_kinds};
+use lagdoctor_sim::{Scenario, Simulation, builtin_about, endpoints, lint, unused_kinds};
 use miette::{IntoDiagnostic, Result, miette};
 
 use crate::args::SimulateArgs;
-use crate::output::{self, Output, counted, quoted};
-use crate::scenarios::{self, Named};
+use crate::commands::swarm;
+use crate::output::{self, Output, counted};
+use crate::scenarios::{self, Named, Pack};
 use crate::serve::simulated::{self, Pipeline};
 use crate::session::{self, Session};
 
@@ -28,11 +29,14 @@ const SOURCE: &str = "lagdoctor simulate";
 /// Runs the command.
 pub async fn run(args: SimulateArgs, output: &Output) -> Result<ExitCode> {
     if args.list {
-        output.say(&list());
+        list(args.scenario.as_deref().unwrap_or(scenarios::PUBLIC), output)?;
         return Ok(output::exit(output::FINE));
     }
     if args.lint {
         return check(&args, output);
+    }
+    if let Some(count) = args.swarm {
+        return swarm::run(count, &args, output);
     }
     let scenario = scenarios::one(args.scenario.as_deref().unwrap_or_default())?;
     if let Some(address) = args.serve {
@@ -42,11 +46,20 @@ pub async fn run(args: SimulateArgs, output: &Output) -> Result<ExitCode> {
     Ok(output::exit(output::FINE))
 }
 
-/// Each scenario that is built in, and what it is about.
-fn list() -> String {
-    let width = builtin_names().map(str::len).max().unwrap_or(0);
-    let line = |name: &str| format!("{name:width$}  {}", builtin_about(name));
-    builtin_names().map(line).collect::<Vec<_>>().join("\n")
+/// Says of each scenario of a pack that is built in what it is about, and beside that the pack's name with its version.
+fn list(pack: &str, output: &Output) -> Result<()> {
+    if !pack.starts_with(scenarios::BUILT_IN) {
+        return Err(miette!(
+            help = format!("write {}, or leave it out", scenarios::PUBLIC),
+            "what is built in is listed, and `{pack}` is not"
+        ));
+    }
+    let Pack { name, scenarios } = scenarios::all(pack)?;
+    let width = scenarios.iter().map(|named| named.name.len()).max().unwrap_or(0);
+    let line = |named: &Named| format!("{:width$}  {}", named.name, builtin_about(&named.name));
+    output.say(&scenarios.iter().map(line).collect::<Vec<_>>().join("\n"));
+    output.note(&format!("{} of {name}", counted(scenarios.len(), "scenario")));
+    Ok(())
 }
 
 /// Draws with which each scenario is linted.
@@ -55,14 +68,18 @@ const LINTED: u64 = 3;
 /// Says of each scenario what makes it unfit, and which kinds of fault none of several is about.
 fn check(args: &SimulateArgs, output: &Output) -> Result<ExitCode> {
     let named = args.scenario.as_deref().unwrap_or_default();
-    let scenarios = match named.starts_with("builtin:") || Path::new(named).is_dir() {
+    let Pack { name, scenarios } = match named.starts_with(scenarios::BUILT_IN) || Path::new(named).is_dir() {
         true => scenarios::all(named)?,
-        false => vec![Named { name: named.to_owned(), source: quoted(named), scenario: scenarios::one(named)? }],
+        false => {
+            let one = Named { name: named.to_owned(), place: named.to_owned(), scenario: scenarios::one(named)? };
+            Pack { name: named.to_owned(), scenarios: vec![one] }
+        }
     };
     let bar = output.progress(scenarios.len() as u64, "linting");
     let mut unfit = 0;
-    for Named { source, scenario, .. } in &scenarios {
-        let remarks = lint(scenario, args.seed..args.seed.saturating_add(LINTED));
+    for named in &scenarios {
+        let source = named.source();
+        let remarks = lint(&named.scenario, args.seed..args.seed.saturating_add(LINTED));
         unfit += usize::from(!remarks.is_empty());
         bar.suspend(|| remarks.iter().for_each(|remark| output.say(&format!("{source}: {remark}"))));
         bar.inc(1);
@@ -74,7 +91,7 @@ fn check(args: &SimulateArgs, output: &Output) -> Result<ExitCode> {
             output.note(&format!("none of them is about {}", unused.join(", ")));
         }
     }
-    output.note(&format!("{} linted, {unfit} unfit", counted(scenarios.len(), "scenario")));
+    output.note(&format!("{} of {name} linted, {unfit} unfit", counted(scenarios.len(), "scenario")));
     Ok(output::exit(if unfit == 0 { output::FINE } else { output::FOUND }))
 }
 
