@@ -12,7 +12,7 @@ const KEPT: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/authoring");
 
 /// What the projects of the tests are called. Each run makes them in a new folder, so that what was compiled of them is of
 /// no use to the next one.
-const PROJECTS: [&str; 5] = ["lagdoctor", "my", "stock", "replica", "gc"];
+const PROJECTS: [&str; 6] = ["lagdoctor", "my", "stock", "replica", "gc", "scorer"];
 
 /// A folder, and how commands are run in it. There is one at a time, since all builds share a folder.
 pub(crate) struct Bench {
