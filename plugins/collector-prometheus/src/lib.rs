@@ -55,6 +55,7 @@ impl Plugin for PrometheusCollector {
                 "system.",
                 "scrape.up",
                 "log.error_rate",
+                "log.rate",
             ])
             .configured_by(config::SCHEMA)
             .asks_http("config:url", "it is the Prometheus to read")

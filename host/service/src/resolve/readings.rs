@@ -22,12 +22,15 @@ pub(super) fn readings(signal: &SignalSpec, shape: Shape, samples: &[Sample], wi
     samples
 }
 
-/// No signal of the vocabulary can be negative. -1 is how many exporters say "unknown"; a negative lag is one of a log
-/// end that was read before the commit.
+/// Signals of the vocabulary that have a side: a clock is ahead or behind.
+const SIGNED: [&str; 1] = ["system.clock.offset"];
+
+/// No other signal of the vocabulary can be negative. -1 is how many exporters say "unknown"; a negative lag is one of a
+/// log end that was read before the commit.
 fn possible(signal: &SignalSpec, value: f64) -> f64 {
     if !value.is_finite() {
         f64::NAN
-    } else if value >= 0.0 {
+    } else if value >= 0.0 || SIGNED.contains(&signal.name.as_str()) {
         value
     } else if signal.name.ends_with(".lag") && value != -1.0 {
         0.0
@@ -100,6 +103,11 @@ mod tests {
         assert!(lag[0].is_nan() && lag[3].is_nan());
         assert_eq!(lag[1..3], [0.0, 7.0]);
         assert!(gauge("jvm.memory.limit", &[-1.0])[0].is_nan());
+    }
+
+    #[test]
+    fn a_clock_may_be_behind() {
+        assert_eq!(gauge("system.clock.offset", &[-422.0, -1.0, 0.2]), [-422.0, -1.0, 0.2]);
     }
 
     #[test]

@@ -125,14 +125,14 @@ fn a_far_side_that_fails_once_costs_one_signal_and_fails_no_other() {
         for place in 0..3 {
             let mut answers = vec![Ok((200, ONE)); 3];
             answers[place] = failure;
-            let host = one_by_one(&["kafka_consumergroup_lag", "mysql_up", "up"], answers);
+            let host = one_by_one(&["kafka_consumergroup_lag", "mysql_up", "node_timex_offset_seconds"], answers);
             let pages = pages(PLAIN, &host);
             let (signals, gaps) = told(&pages);
-            let all = ["db.server.up", "kafka.consumer_group.lag", "scrape.up"];
+            let all = ["db.server.up", "kafka.consumer_group.lag", "system.clock.offset"];
             let others: Vec<&str> = all.into_iter().filter(|signal| *signal != all[place]).collect();
             assert_eq!(signals, others, "{failure:?} to question {place}");
             assert_eq!(gaps.len(), 1, "{gaps:?}");
-            assert!(gaps[0].contains(all[place]) || gaps[0].contains(["mysql_up", "lag", "up"][place]), "{gaps:?}");
+            assert!(gaps[0].contains(all[place]) || gaps[0].contains(["mysql_up", "lag", "timex"][place]), "{gaps:?}");
         }
     }
 }
