@@ -89,13 +89,49 @@ fn about<'a>(view: &View<'a>, line: &LogRef<'a>, about: About) -> Option<NodeRef
         About::Partition => named_partition(view, line.message),
         About::Pool => named_pool(view, line).or_else(|| below("pool")).or(Some(writer)),
         About::Database => Some(database(view, line).unwrap_or(writer)),
+        About::Cache => Some(service().and_then(|service| cache(view, line, service)).unwrap_or(writer)),
+        About::Host => Some(if writer.kind == "host" { writer } else { below("host").unwrap_or(writer) }),
+        About::Broker => Some(broker(view, writer).unwrap_or(writer)),
+        About::NumberedBroker => numbered_broker(view, line.message),
+        About::Topic => {
+            let mut topics = view.nodes().filter(|node| node.kind == "topic");
+            topics.find(|topic| words(line.message).any(|word| word == topic.name))
+        }
     }
 }
 
+/// The words of a message, as names are written.
+fn words(message: &str) -> impl Iterator<Item = &str> {
+    message.split(|letter: char| !(letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.')))
+}
+
+/// The cache that a message names, else the only one that a service calls.
+fn cache<'a>(view: &View<'a>, line: &LogRef<'a>, service: NodeRef<'a>) -> Option<NodeRef<'a>> {
+    let called: Vec<NodeRef<'a>> =
+        view.dependencies(service).map(|(node, _)| node).filter(|node| node.kind == "cache").collect();
+    let named = called.iter().find(|cache| line.message.contains(cache.name)).copied();
+    named.or(if let [only] = called[..] { Some(only) } else { None })
+}
+
+/// The broker that wrote a line. What ships its log often knows the machine only.
+fn broker<'a>(view: &View<'a>, writer: NodeRef<'a>) -> Option<NodeRef<'a>> {
+    if writer.kind == "broker" {
+        return Some(writer);
+    }
+    let mut on_it = view.dependents(writer).map(|(node, _)| node).filter(|node| node.kind == "broker");
+    on_it.next().filter(|_| on_it.next().is_none())
+}
+
+/// `broker 3` or `brokerId: 3`.
+fn numbered_broker<'a>(view: &View<'a>, message: &str) -> Option<NodeRef<'a>> {
+    let after = ["brokerId: ", "Fencing broker "].iter().find_map(|before| Some(message.split_once(before)?.1))?;
+    let number: String = after.chars().take_while(char::is_ascii_digit).collect();
+    view.find(&format!("broker:{number}"))
+}
+
 /// `orders-3@17` or `partition orders-3 at offset 17`: the partition of the topology that the message names.
-fn named_partition<'a>(view: &View<'a>, message: &str) -> Option<NodeRef<'a>> {
-    let words = message.split(|letter: char| !(letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.')));
-    words.filter_map(|word| word.rsplit_once('-')).find_map(|(topic, number)| {
+pub(crate) fn named_partition<'a>(view: &View<'a>, message: &str) -> Option<NodeRef<'a>> {
+    words(message).filter_map(|word| word.rsplit_once('-')).find_map(|(topic, number)| {
         let number: u32 = number.trim_end_matches('.').parse().ok()?;
         view.find(&format!("partition:{topic}/{number}"))
     })

@@ -7,6 +7,8 @@ mod errors;
 mod finder;
 mod known;
 mod patterns;
+mod schema;
+mod shared;
 mod template;
 
 use finder::Finder;
@@ -48,6 +50,7 @@ impl Plugin for Logs {
         )
         .reads(&["log.error_rate"])
         .names(patterns::CLASSES)
+        .names(&[schema::CLASS])
         .configured_by(Config::SCHEMA)
     }
 
@@ -62,6 +65,8 @@ impl Scorer for Logs {
         let span = Span::of(&self.config, view, &lines);
         let mut finder = Finder::new();
         let mut findings = known::findings(&self.config, view, &lines, &span, &mut finder);
+        schema::apply(view, &lines, &span, &mut findings);
+        shared::apply(view, &mut findings);
         findings.extend(errors::findings(&self.config, view, &lines, &span));
         findings.extend(template::findings(&self.config, &lines, &span, &mut finder));
         Ok(findings)

@@ -20,6 +20,16 @@ pub(crate) enum About {
     Pool,
     /// The database that the writer uses, when there is one only.
     Database,
+    /// The cache that the message names, else the writer's service's only one.
+    Cache,
+    /// The machine that the writer runs on.
+    Host,
+    /// The broker that wrote it: itself, or the only one on the writing machine.
+    Broker,
+    /// The broker whose number the message gives.
+    NumberedBroker,
+    /// The topic that the message names.
+    Topic,
 }
 
 /// A message whose meaning is known.
@@ -39,15 +49,20 @@ pub(crate) struct Pattern {
 
 /// All classes that an entry names.
 pub(crate) const CLASSES: &[&str] = &[
+    "broker.disk-full",
     "broker.down",
+    "broker.log-cleaner",
+    "cache.down",
     "consumer.poll-timeout",
     "data.duplicate-key",
     "data.poison",
     "db.down",
+    "db.io",
     "db.lock",
     "db.slow-statement",
     "group.commit-failure",
     "group.rebalance-storm",
+    "host.clock",
     "host.disk-full",
     "jvm.gc-full",
     "jvm.gc-young",
@@ -56,6 +71,7 @@ pub(crate) const CLASSES: &[&str] = &[
     "pool.leak",
     "security.credentials",
     "threads.exhausted",
+    "topic.metadata-change",
 ];
 
 const fn entry(
@@ -222,6 +238,9 @@ pub(crate) const PATTERNS: &[Pattern] = &[
         0.7,
         "the server closed its connections",
     ),
+    entry(&["page_cleaner", "intended loop took"], "db.io", About::Database, 0.6, "the storage does not follow"),
+    entry(&["starting crash recovery"], "db.down", About::Database, 0.8, "the server began again after it had ended"),
+    entry(&["redisconnectionexception", "unable to connect"], "cache.down", About::Cache, 0.8, "nobody answers there"),
     // Offsets.
     entry(&["resetting offset for partition"], "load.replay", About::Group, 0.7, "offsets were reset"),
     entry(
@@ -301,7 +320,55 @@ pub(crate) const PATTERNS: &[Pattern] = &[
         "rebalances",
     ),
     // Brokers and the network between.
-    entry(&["fencing broker", "session has timed out"], "broker.down", About::Writer, 0.5, "a broker was fenced"),
+    entry(
+        &["fencing broker", "session has timed out"],
+        "broker.down",
+        About::NumberedBroker,
+        0.5,
+        "the controller misses the broker",
+    ),
+    entry(
+        &["stopping serving logs in dir"],
+        "broker.disk-full",
+        About::Broker,
+        0.9,
+        "the broker gave up a log directory",
+    ),
+    entry(
+        &["error while appending records", "no space left on device"],
+        "broker.disk-full",
+        About::Broker,
+        0.95,
+        "no space left for records",
+    ),
+    entry(
+        &["because all log dirs in", "have failed"],
+        "broker.disk-full",
+        About::Broker,
+        0.9,
+        "the broker ended, because it can write nowhere",
+    ),
+    entry(
+        &["kafka-log-cleaner-thread", "error due to"],
+        "broker.log-cleaner",
+        About::Broker,
+        0.85,
+        "the log cleaner died",
+    ),
+    entry(
+        &["shrinking isr from", "out of sync replicas", "brokerid"],
+        "",
+        About::NumberedBroker,
+        0.5,
+        "the broker falls behind the leaders that it copies from",
+    ),
+    entry(
+        &["createpartitions result", "errorcode=0"],
+        "topic.metadata-change",
+        About::Topic,
+        0.9,
+        "partitions were added",
+    ),
     entry(&["connection to node", "could not be established"], "", About::Writer, 0.5, "a broker cannot be reached"),
     entry(&["bootstrap broker", "disconnected"], "", About::Writer, 0.5, "no broker can be reached"),
     entry(
@@ -328,6 +395,8 @@ pub(crate) const PATTERNS: &[Pattern] = &[
     entry(&["error sending fetch request"], "", About::Writer, 0.4, "fetches fail"),
     // The process and its host.
     entry(&["rejected from", "threadpoolexecutor"], "threads.exhausted", About::Writer, 0.7, "tasks are rejected"),
-    entry(&["no space left on device"], "host.disk-full", About::Writer, 0.9, "no space left on a device"),
+    entry(&["no space left on device"], "host.disk-full", About::Host, 0.9, "no space left on a device"),
+    entry(&["retrograde clock change detected"], "host.clock", About::Host, 0.8, "the clock went back"),
+    entry(&["token is not valid yet"], "host.clock", About::Host, 0.6, "a token is refused as one of the future"),
     entry(&["fatal consumer exception; stopping container"], "", About::Writer, 0.7, "a consumer stopped for good"),
 ];

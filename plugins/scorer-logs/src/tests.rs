@@ -168,3 +168,84 @@ fn the_shape_of_a_line_keeps_words_and_drops_what_changes() {
     assert_eq!(template::shape("order <order:12> took 31.5 ms on host h7"), "order * took #.# ms on host h#");
     assert_eq!(template::shape("a < b"), "a *");
 }
+
+/// Two brokers on machines of their own, a topic of three partitions with its producer, and a machine under the consumer.
+fn platform() -> BatchBuilder {
+    let mut batch = topology()
+        .edge("broker:1", "runs-on", "host:kafka-a")
+        .edge("broker:2", "runs-on", "host:kafka-b")
+        .edge(WRITER, "runs-on", "host:worker")
+        .edge("service:fulfilment", "calls", "cache:stock")
+        .edge("topic:orders", "fed-by", "producer:shop");
+    for number in 0..3 {
+        batch = batch.edge(&format!("partition:orders/{number}"), "part-of", "topic:orders");
+    }
+    batch
+}
+
+#[test]
+fn what_brokers_write_is_about_the_broker_though_their_logs_name_a_machine() {
+    let shrinks = "[Partition orders-3 broker=1] Shrinking ISR from 1,2,3 to 1,3. Leader: (highWatermark: 7, endOffset: 9). \
+                   Out of sync replicas: (brokerId: 2, endOffset: 7, lastCaughtUpTimeMs: 5).";
+    for (writer, message, node, class) in [
+        ("host:kafka-b", "Stopping serving logs in dir /data", "broker:2", "broker.disk-full"),
+        ("host:kafka-a", "Fencing broker 2 because its session has timed out.", "broker:2", "broker.down"),
+        ("host:kafka-a", "[kafka-log-cleaner-thread-0]: Error due to x", "broker:1", "broker.log-cleaner"),
+        ("host:kafka-a", shrinks, "broker:2", ""),
+        (
+            "host:kafka-b",
+            "CreatePartitions result(s): (name='orders', errorCode=0)",
+            "topic:orders",
+            "topic.metadata-change",
+        ),
+        (WRITER, "java.io.IOException: No space left on device", "host:worker", "host.disk-full"),
+        (WRITER, "RedisConnectionException: Unable to connect to stock:6379", "cache:stock", "cache.down"),
+    ] {
+        let batch =
+            [25.0, 25.1, 25.2].iter().fold(platform(), |batch, at| batch.log(writer, *at, WARNING, message)).build();
+        let found = top_score(&batch, &score::<Logs>(&batch), node, class);
+        assert!(found.is_some_and(|score| score >= 0.3), "{message}: {found:?}");
+    }
+}
+
+#[test]
+fn records_of_several_partitions_that_cannot_be_read_are_their_producers_and_those_of_one_are_not() {
+    let unreadable = |partitions: &[u32]| {
+        let line = |number: &u32| {
+            format!(
+                "RecordDeserializationException: Error deserializing VALUE for partition orders-{number} at offset 4"
+            )
+        };
+        partitions.iter().fold(platform(), |batch, number| batch.log(WRITER, 25.0, FAILED, &line(number))).build()
+    };
+    let several = unreadable(&[0, 1, 2]);
+    let findings = score::<Logs>(&several);
+    assert!(top_score(&several, &findings, "producer:shop", "data.schema-break").is_some_and(|score| score >= 0.9));
+    assert!(top_score(&several, &findings, "partition:orders/1", "data.poison").is_some_and(|score| score < 0.3));
+    let one = unreadable(&[1]);
+    let findings = score::<Logs>(&one);
+    assert_eq!(top_score(&one, &findings, "producer:shop", "data.schema-break"), None);
+    assert!(top_score(&one, &findings, "partition:orders/1", "data.poison").is_some_and(|score| score >= 0.4));
+}
+
+#[test]
+fn what_most_instances_say_alike_is_their_services_and_what_one_says_its_own() {
+    let said_by = |numbers: &[u32]| {
+        let line =
+            "consumer poll timeout has expired. This means the time between subsequent calls to poll() was longer";
+        let all = (0..4).fold(topology(), |batch, number| {
+            batch.edge("service:fulfilment", "runs-as", &format!("instance:fulfilment-{number}"))
+        });
+        let of = |batch: BatchBuilder, number: &u32| {
+            batch.log(&format!("instance:fulfilment-{number}"), 25.0, WARNING, line)
+        };
+        numbers.iter().fold(all, of).build()
+    };
+    let class = "consumer.poll-timeout";
+    let (all, one) = (said_by(&[0, 1, 3]), said_by(&[1]));
+    let (of_all, of_one) = (score::<Logs>(&all), score::<Logs>(&one));
+    assert!(top_score(&all, &of_all, "service:fulfilment", class).is_some_and(|score| score >= 0.85), "{of_all:#?}");
+    assert!(top_score(&all, &of_all, "instance:fulfilment-1", class).is_some_and(|score| score < 0.3), "{of_all:#?}");
+    assert_eq!(top_score(&one, &of_one, "service:fulfilment", class), None);
+    assert!(top_score(&one, &of_one, "instance:fulfilment-1", class).is_some_and(|score| score >= 0.4), "{of_one:#?}");
+}
