@@ -33,6 +33,31 @@ fn fills_up(class: &str) -> bool {
     )
 }
 
+/// Whether a cause shows on what does not depend on it: a cache that no longer answers leaves its work to the databases
+/// beside it, a record that is refused as a duplicate is tried again for ever, and records that nobody can read end their
+/// readers one after the other.
+fn shows_beside(view: &View<'_>, cause: &Candidate, effect: &Candidate) -> bool {
+    match cause.class.as_str() {
+        "cache.down" | "cache.thrash" => fills_up(&effect.class) && has_common_caller(view, cause.node, effect.node),
+        "data.duplicate-key" => effect.class == "data.poison",
+        "data.schema-break" => {
+            matches!(
+                effect.class.as_str(),
+                "data.poison" | "consumer.crash" | "consumer.too-few" | "group.rebalance-storm"
+            )
+        }
+        "host.clock" => matches!(effect.class.as_str(), "http.slow" | "security.credentials"),
+        "topic.metadata-change" => effect.class == "group.rebalance-storm",
+        _ => false,
+    }
+}
+
+/// Whether somebody who calls the one also waits for the other.
+fn has_common_caller(view: &View<'_>, one: u32, other: u32) -> bool {
+    let Some(one) = view.node(one) else { return false };
+    view.dependents(one).any(|(caller, _)| Reach::from(view, caller).strength(other) > 0.0)
+}
+
 /// Takes from each candidate what the best explanation of it takes away.
 pub(crate) fn weigh(config: &Config, view: &View<'_>, candidates: &mut Candidates) {
     let explained: Vec<Option<(usize, f64)>> =
@@ -77,6 +102,9 @@ fn how_well(
         Some((effect, cause)) if cause <= effect.saturating_add(slack_ms) => 1.0,
         Some(_) => return 0.0,
     };
+    if shows_beside(view, cause, effect) {
+        return cause.base * order * FILLS_UP;
+    }
     let is_burst = cause.class == "load.burst";
     let travels = below.strength(cause.node);
     if travels == 0.0 || is_burst {

@@ -332,3 +332,30 @@ fn where_nobody_says_who_calls_whom_any_service_may_be_behind_it_and_no_way_is_m
     assert!(ranking.causes.iter().all(|cause| cause.confidence < 0.5), "{ranking:?}");
     assert!(ranking.causes.iter().take(2).all(|cause| cause.path.is_empty()), "{ranking:?}");
 }
+
+#[test]
+fn what_shows_beside_its_own_branch_explains_what_it_leads_to_and_nothing_else() {
+    let batch = BatchBuilder::minutes(40)
+        .edge(GROUP, "worked-by", SERVICE)
+        .edge(GROUP, "consumes", "partition:orders/3")
+        .edge("partition:orders/3", "part-of", TOPIC)
+        .edge(TOPIC, "fed-by", PRODUCER)
+        .edge(SERVICE, "calls", "cache:stock")
+        .edge(SERVICE, "calls", DB)
+        .edge(SERVICE, "calls", "endpoint:prices")
+        .edge("service:other", "calls", "cache:other")
+        .edge(GROUP, "worked-by", "service:other")
+        .build();
+    let first = |cause: (&str, &str), effect: (&str, &str)| {
+        let said = [(cause.0, cause.1, 0.9, -15), (effect.0, effect.1, 0.97, 0)];
+        let (ranking, _) = rank_on(&batch, &said);
+        id(&batch, ranking.causes[0].node).to_owned()
+    };
+    let slow = (DB, "db.slow-statement");
+    assert_eq!(first(("cache:stock", "cache.down"), slow), "cache:stock");
+    assert_eq!(first(("cache:stock", "cache.thrash"), slow), "cache:stock");
+    // Who calls that cache does not wait for this database.
+    assert_eq!(first(("cache:other", "cache.down"), slow), DB);
+    assert_eq!(first((SERVICE, "data.duplicate-key"), ("partition:orders/3", "data.poison")), SERVICE);
+    assert_eq!(first((PRODUCER, "data.schema-break"), ("partition:orders/3", "data.poison")), PRODUCER);
+}
