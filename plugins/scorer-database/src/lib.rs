@@ -3,6 +3,7 @@
 //! the server itself says a statement took. Replication is looked at by its threads and positions too, because the
 //! delay that everyone alerts on vanishes while the apply thread is stopped. Start at [`Database::score`].
 
+mod io;
 mod pool;
 mod replication;
 mod server;
@@ -42,7 +43,7 @@ impl Plugin for Database {
         Manifest::new(
             "scorer-database",
             env!("CARGO_PKG_VERSION"),
-            "Tells slow statements, locks, a stopped or slow replica, and pools that leak or are too small apart.",
+            "Tells slow statements, locks, busy storage, a stopped or slow replica, and pools that leak or are too small apart.",
         )
         .reads(&[
             "db.server.up",
@@ -52,8 +53,9 @@ impl Plugin for Database {
             "db.server.lock_time",
             "db.replication.",
             "db.client.connection.",
+            "system.disk.utilization",
         ])
-        .names(&["db.slow-statement", "db.lock", "db.down", "db.replication-lag", "pool.leak", "pool.too-small"])
+        .names(&["db.slow-statement", "db.io", "db.lock", "db.down", "db.replication-lag", "pool.leak", "pool.too-small"])
         .configured_by(Config::SCHEMA)
     }
 
@@ -70,7 +72,9 @@ impl Scorer for Database {
     fn score(&self, view: &View<'_>) -> Result<Vec<Finding>, Error> {
         let mut findings = vec![];
         for database in view.of_kind("database") {
-            findings.extend(server::findings(&self.config, view, database));
+            let io = io::finding(view, database);
+            findings.extend(server::findings(&self.config, view, database, io.as_ref()));
+            findings.extend(io);
             findings.extend(replication::finding(&self.config, view, database));
         }
         for pool in view.of_kind("pool") {

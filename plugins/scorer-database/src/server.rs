@@ -14,6 +14,9 @@ const BY_LOAD: f64 = 0.6;
 const MORE_LOAD: f64 = 1.5;
 /// What slowness counts that lock waits explain.
 const BY_LOCKS: f64 = 0.4;
+/// What slowness counts that busy storage explains, and from which score on it does.
+const BY_IO: f64 = 0.4;
+const CLEAR_IO: f64 = 0.4;
 /// Lock waits, in waiting sessions, from which they are worth a word and from which they are many.
 const LOCK_WAITS: (f64, f64) = (0.2, 2.0);
 /// A share of readings that says "down" from which a server is down beyond doubt.
@@ -36,7 +39,7 @@ pub(crate) fn statement_rate<'a>(view: &View<'a>, database: NodeRef<'_>) -> Opti
 }
 
 /// What is to be said about this server.
-pub(crate) fn findings(config: &Config, view: &View<'_>, database: NodeRef<'_>) -> Vec<Finding> {
+pub(crate) fn findings(config: &Config, view: &View<'_>, database: NodeRef<'_>, io: Option<&Finding>) -> Vec<Finding> {
     let time = statement_time(view, database);
     let rate = statement_rate(view, database);
     let locks = view
@@ -45,7 +48,12 @@ pub(crate) fn findings(config: &Config, view: &View<'_>, database: NodeRef<'_>) 
     let lock_share = lock_share(time.as_ref(), rate.as_ref(), locks.as_ref());
     let mut findings = vec![];
     findings.extend(down(view, database));
-    findings.extend(time.as_ref().map(|time| slow(config, time, rate.as_ref(), lock_share)));
+    let by_io = io.is_some_and(|io| io.score >= CLEAR_IO);
+    findings.extend(time.as_ref().map(|time| {
+        let slow = slow(config, time, rate.as_ref(), lock_share);
+        let score = if by_io { slow.score * BY_IO } else { slow.score };
+        slow.score(score)
+    }));
     findings.extend(lock(config, view, database, locks.as_ref(), lock_share, rate.as_ref()));
     findings
 }

@@ -231,3 +231,25 @@ fn limits_that_contradict_each_other_are_refused() {
     let error = Database::from_json(r#"{"slow_ratio": 5.0}"#).err().unwrap();
     assert_eq!(error.code, "bad-config");
 }
+
+#[test]
+fn statements_that_wait_for_a_busy_disk_are_not_slow_by_themselves() {
+    let slow = Shape { statement_s: (0.004, 0.03), held_s: (0.005, 0.031), ..HEALTHY };
+    let disk = |busy: f64| {
+        pipeline(slow)
+            .edge(DB, "runs-on", "host:db")
+            .labelled("host:db", "system.disk.utilization", &[("device", "nvme1n1")], move |minute| {
+                (if minute < ONSET { 0.2 } else { busy }) * (1.0 + 0.02 * wobble(minute, 9))
+            })
+            .build()
+    };
+    check(&disk(0.97), DB, "db.io");
+    check(&disk(0.25), DB, "db.slow-statement");
+    // A backup that nobody waits for.
+    let idle = pipeline(HEALTHY).edge(DB, "runs-on", "host:db");
+    let idle = idle.labelled("host:db", "system.disk.utilization", &[("device", "a")], |minute| {
+        if minute < ONSET { 0.2 } else { 0.97 }
+    });
+    let findings = score::<Database>(&idle.build());
+    assert!(findings.iter().all(|finding| finding.score < 0.5), "{findings:#?}");
+}
