@@ -3,10 +3,13 @@
 //! consumers' side, and then the topic is not to blame. Partitions tell a hot key from a stuck record, members and
 //! generations tell a restless group, and processing time tells which instances are slow. Start at [`KafkaLag::score`].
 
+mod clients;
 mod group;
 mod load;
 mod partitions;
 mod processing;
+mod topic;
+mod workers;
 
 use lagdoctor_sdk::{Error, Finding, Manifest, Plugin, Scorer, View, numbers};
 
@@ -52,27 +55,46 @@ impl Plugin for KafkaLag {
         Manifest::new(
             "scorer-kafka-lag",
             env!("CARGO_PKG_VERSION"),
-            "Tells bursts, slow consumers, hot keys, stuck records and restless groups apart.",
+            "Tells bursts, slow consumers, hot keys, stuck records, quotas and restless groups apart.",
         )
         .reads(&[
             "kafka.consumer_group.",
             "kafka.partition.current_offset",
-            "kafka.topic.append_rate",
+            "kafka.topic.",
+            "kafka.consumer.assigned_partitions",
+            "kafka.consumer.fetch_latency",
+            "kafka.consumer.last_heartbeat",
             "kafka.consumer.last_poll",
+            "kafka.consumer.records_per_request",
+            "kafka.consumer.throttle_time",
+            "executor.",
+            "log.rate",
+            "messaging.client.consumed.messages",
+            "process.uptime",
             "messaging.client.sent.messages",
             "messaging.process.duration",
+            "messaging.process.failures",
             "scrape.up",
         ])
         .names(&[
             "load.burst",
             "load.hot-key",
+            "load.message-size",
             "load.replay",
+            "logs.flood",
             "data.poison",
+            "deploy.bad-version",
+            "config.fetch-poll",
             "consumer.slow-code",
             "consumer.crash",
             "consumer.stuck",
             "consumer.too-few",
             "group.rebalance-storm",
+            "group.uneven-assignment",
+            "quota.throttle",
+            "threads.exhausted",
+            "topic.metadata-change",
+            "txn.hang",
         ])
         .configured_by(Config::SCHEMA)
     }
@@ -98,10 +120,15 @@ impl Scorer for KafkaLag {
         for pulse in &pulses {
             findings.extend(group::findings(&self.config, view, pulse));
             findings.extend(partitions::findings(&self.config, view, pulse));
+            findings.extend(clients::findings(&self.config, view, pulse));
         }
         let has_left = |finding: &&Finding| finding.class == "consumer.too-few" && finding.score > 0.0;
         let left = findings.iter().filter(has_left).map(|finding| finding.node).collect();
         findings.extend(load::findings(&self.config, view, &pulses));
+        findings.extend(topic::findings(view));
+        for service in view.of_kind("service") {
+            findings.extend(workers::findings(view, service));
+        }
         findings.extend(processing::findings(&self.config, view, &left));
         Ok(findings)
     }

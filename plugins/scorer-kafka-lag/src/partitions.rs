@@ -50,6 +50,14 @@ pub(crate) fn findings(config: &Config, view: &View<'_>, pulse: &Pulse<'_>) -> V
     findings
 }
 
+/// How many partitions stand still although records wait, and how many move on.
+pub(crate) fn standing(view: &View<'_>, pulse: &Pulse<'_>) -> (usize, usize) {
+    let lags = view.signals(pulse.group, "kafka.consumer_group.lag");
+    let readings: Vec<Reading<'_>> = lags.filter_map(|lag| reading(view, pulse.group, lag)).collect();
+    let count = |is: &dyn Fn(&Reading<'_>) -> bool| readings.iter().filter(|reading| is(reading)).count();
+    (count(&|reading| reading.is_stuck), count(&|reading| reading.moves))
+}
+
 fn reading<'a>(view: &View<'a>, group: NodeRef<'_>, lag: SeriesRef<'a>) -> Option<Reading<'a>> {
     let (topic, number) = (lag.label("topic")?, lag.label("partition")?);
     let partition = view.find(&format!("partition:{topic}/{number}"))?;

@@ -8,6 +8,7 @@ use lagdoctor_sdk::stats::{self, Direction, Rules};
 use lagdoctor_sdk::words::seconds;
 use lagdoctor_sdk::{Change, Finding, NodeRef, View, ramp};
 
+use crate::workers::begun_again;
 use crate::{Config, EFFECT};
 
 /// Smallest change of a record's time that is believed, in seconds.
@@ -18,6 +19,11 @@ const MOST: f64 = 0.6;
 const NOT_SHARED: f64 = 0.05;
 /// An instance counts as slow from this score on.
 const SLOW: f64 = 0.25;
+/// An instance that is slow from so long after it was begun again on runs something else than before.
+const FRESH_MS: i64 = 600_000;
+/// What a new version says that is slower, and what its own slowness counts beside that.
+const NEW_VERSION: f64 = 0.85;
+const BY_VERSION: f64 = 0.2;
 /// Seconds since the last poll at which Kafka evicts a consumer.
 const EVICTED_S: f64 = 300.0;
 
@@ -34,7 +40,18 @@ pub(crate) fn findings(config: &Config, view: &View<'_>, left: &BTreeSet<u32>) -
         let instances = view.dependencies(service).map(|(node, _)| node).filter(|node| node.kind == "instance");
         let times: Vec<Timed<'_>> =
             instances.filter_map(|instance| Some((instance, time_per_record(view, instance)?))).collect();
-        findings.extend(slow(config, service, &times));
+        let mut found = slow(config, service, &times);
+        if let Some(version) = new_version(config, view, service, &times) {
+            found = found
+                .into_iter()
+                .map(|found| {
+                    let score = found.score * BY_VERSION;
+                    found.score(score)
+                })
+                .collect();
+            found.push(version);
+        }
+        findings.extend(found);
     }
     for instance in view.of_kind("instance") {
         findings.extend(stuck(config, view, instance));
@@ -112,6 +129,34 @@ fn slow(config: &Config, service: NodeRef<'_>, times: &[Timed<'_>]) -> Vec<Findi
     let finding = finding.score(median_of(shown, |time| slowness(config, time)) * EFFECT);
     let magnitude = median_of(shown, |time| time.seen.magnitude);
     vec![finding.magnitude(magnitude).since(onset).saw(now, was).says(statement)]
+}
+
+/// Instances that were begun again and have been slow since, while those that were not begun again are as fast as ever.
+fn new_version(config: &Config, view: &View<'_>, service: NodeRef<'_>, times: &[Timed<'_>]) -> Option<Finding> {
+    let is_fresh = |(instance, time): &&Timed<'_>| {
+        let slow_from = time.onset_ms().unwrap_or(i64::MIN);
+        begun_again(view, *instance).is_some_and(|begun| {
+            begun <= slow_from.saturating_add(time.series.step_ms * 2) && slow_from - begun <= FRESH_MS
+        })
+    };
+    let slow: Vec<&Timed<'_>> = times.iter().filter(|(_, time)| slowness(config, time) >= SLOW).collect();
+    let begun = times.iter().filter(|(instance, _)| begun_again(view, *instance).is_some()).count();
+    if slow.is_empty() || !slow.iter().all(is_fresh) || begun != slow.len() {
+        return None;
+    }
+    let (_, worst) = slow.iter().max_by(|(_, a), (_, b)| a.seen.magnitude.total_cmp(&b.seen.magnitude))?;
+    let (now, was) = (median_of(&slow, |time| time.level()), median_of(&slow, |time| time.past()));
+    let statement = format!(
+        "{} of {} instances were begun again, and take {} for a record since, instead of {}: the others are as before",
+        slow.len(),
+        times.len(),
+        seconds(now),
+        seconds(was)
+    );
+    let finding = Finding::on(service, worst.series.signal).rests_on(&worst.series).class("deploy.bad-version");
+    let finding = finding.score(median_of(&slow, |time| slowness(config, time)) * NEW_VERSION);
+    let onset = slow.iter().filter_map(|(_, time)| time.onset_ms()).min();
+    Some(finding.magnitude(worst.seen.magnitude).since(onset).saw(now, was).says(statement))
 }
 
 /// A consumer that is alive but does not poll.

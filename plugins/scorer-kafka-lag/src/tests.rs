@@ -270,3 +270,138 @@ fn limits_that_contradict_each_other_are_refused() {
     let error = KafkaLag::from_json(r#"{"lost_share": 0.95, "holds_share": 0.5}"#).err().unwrap();
     assert_eq!(error.code, "bad-config");
 }
+
+/// A pipeline in which nothing gets done any slower, though less of it.
+fn starved(done: f64) -> BatchBuilder {
+    pipeline((4_000.0, 4_000.0), (4_000.0, done), USUAL)
+}
+
+/// The same signal on each of the four instances.
+fn on_all(batch: BatchBuilder, signal: &str, value: impl Fn(f64, u32) -> f64 + Copy) -> BatchBuilder {
+    (0..4).fold(batch, |batch, number| {
+        batch.series(&format!("instance:fulfilment-{number}"), signal, move |minute| value(minute, number))
+    })
+}
+
+fn after(minute: f64, then: f64, before: f64) -> f64 {
+    if minute >= ONSET { then } else { before }
+}
+
+#[test]
+fn answers_that_are_delayed_because_of_a_quota_are_the_groups_to_raise() {
+    let batch = on_all(starved(1_500.0), "kafka.consumer.throttle_time", |minute, _| after(minute, 0.6, 0.0)).build();
+    check(&batch, &[(GROUP, "quota.throttle")]);
+    assert!(statement(&batch, GROUP, "quota.throttle").contains("4 of 4 instances, by up to 600 ms"));
+}
+
+#[test]
+fn one_member_with_most_partitions_is_an_uneven_assignment_and_one_more_than_others_is_not() {
+    let dealt = |most: f64| {
+        let given = move |minute, number| match number {
+            0 => after(minute, most, 3.0),
+            _ => after(minute, (12.0 - most) / 3.0, 3.0),
+        };
+        on_all(starved(3_000.0), "kafka.consumer.assigned_partitions", given).build()
+    };
+    check(&dealt(9.0), &[(GROUP, "group.uneven-assignment")]);
+    check(&dealt(3.6), &[]);
+}
+
+#[test]
+fn partitions_that_stand_still_while_their_readers_poll_and_fail_at_nothing_are_held_back() {
+    let open = |stuck: u32| {
+        let mut batch = on_all(starved(3_000.0), "kafka.consumer.last_poll", |_, _| 0.0);
+        batch = on_all(batch, "messaging.client.consumed.messages", |minute, number| match number {
+            0 => after(minute, 100.0, 1_000.0),
+            _ => 1_000.0,
+        });
+        for number in 0..12_u32 {
+            let (partition, text) = (format!("partition:orders/{number}"), number.to_string());
+            let labels = [("topic", "orders"), ("partition", text.as_str())];
+            let behind = move |minute: f64| if number < stuck { pile(minute, 300.0) } else { 40.0 };
+            let end = |minute: f64| 1e6 + minute * 60.0 * 300.0;
+            batch = batch
+                .edge(&partition, "part-of", TOPIC)
+                .series(&partition, "kafka.partition.current_offset", end)
+                .labelled(GROUP, "kafka.consumer_group.lag", &labels, behind)
+                .labelled(GROUP, "kafka.consumer_group.offset", &labels, move |minute| {
+                    (end(minute) - behind(minute)).round()
+                });
+        }
+        batch
+    };
+    let blames = |batch: BatchBuilder| blamed(&batch.build()).contains(&(PRODUCER.to_owned(), "txn.hang".to_owned()));
+    assert!(blames(open(4)));
+    // One partition alone stands at one record.
+    assert!(!blames(open(1)));
+    assert!(!blames(on_all(open(4), "messaging.process.failures", |minute, _| after(minute, 2.0, 0.0))));
+    assert!(!blames(on_all(open(4), "kafka.consumer.last_poll", |minute, _| (minute - ONSET).max(0.0) * 60.0)));
+    assert!(!blames(on_all(open(4), "kafka.consumer.throttle_time", |minute, _| after(minute, 0.6, 0.0))));
+}
+
+#[test]
+fn records_that_are_three_times_as_large_are_their_producers_doing() {
+    let batch = starved(3_900.0)
+        .series(TOPIC, "kafka.topic.append_bytes", |minute| after(minute, 12e6, 4e6) * (1.0 + 0.03 * wobble(minute, 1)))
+        .build();
+    check(&batch, &[(PRODUCER, "load.message-size")]);
+    let same = starved(3_900.0).series(TOPIC, "kafka.topic.append_bytes", step(4e6, 4e6, 1)).build();
+    check(&same, &[]);
+}
+
+#[test]
+fn partitions_that_were_added_are_a_change_of_the_topic() {
+    let batch = starved(3_900.0).series(TOPIC, "kafka.topic.partitions", |minute| after(minute, 18.0, 12.0)).build();
+    check(&batch, &[(TOPIC, "topic.metadata-change")]);
+    assert_eq!(statement(&batch, TOPIC, "topic.metadata-change"), "the topic has 18 partitions instead of 12");
+}
+
+#[test]
+fn a_flood_of_lines_is_named_where_it_is_written() {
+    let batch = starved(3_900.0).series("instance:fulfilment-2", "log.rate", step(10.0, 900.0, 5)).build();
+    check(&batch, &[("instance:fulfilment-2", "logs.flood")]);
+}
+
+#[test]
+fn an_instance_without_a_free_worker_that_gets_little_done_has_none_left_and_a_busy_one_has() {
+    let busy = |done: f64| {
+        let instance = "instance:fulfilment-1";
+        on_all(starved(3_000.0), "executor.max_threads", |_, _| 20.0)
+            .series(instance, "executor.active_threads", |minute| after(minute, 20.0, 6.0))
+            .series(instance, "messaging.client.consumed.messages", step(1_000.0, done, 6))
+            .build()
+    };
+    check(&busy(50.0), &[("instance:fulfilment-1", "threads.exhausted")]);
+    check(&busy(1_100.0), &[]);
+}
+
+#[test]
+fn instances_that_were_begun_again_and_are_slow_since_run_a_bad_version() {
+    let slow = [(0.005, 0.03), (0.005, 0.005), (0.005, 0.005), (0.005, 0.005)];
+    let begun = |numbers: &'static [u32]| {
+        let uptime = move |minute: f64, number| match numbers.contains(&number) && minute >= ONSET - 1.0 {
+            true => (minute - ONSET + 1.0) * 60.0,
+            false => 90_000.0 + minute * 60.0,
+        };
+        on_all(pipeline((4_000.0, 4_000.0), (4_000.0, 3_000.0), slow), "process.uptime", uptime).build()
+    };
+    check(&begun(&[0]), &[(SERVICE, "deploy.bad-version")]);
+    // Of all that were begun again only one is slow, so that it is not what they all run.
+    check(&begun(&[0, 1, 2, 3]), &[("instance:fulfilment-0", "consumer.slow-code")]);
+    check(&begun(&[]), &[("instance:fulfilment-0", "consumer.slow-code")]);
+}
+
+#[test]
+fn fetches_that_become_smaller_or_later_while_records_wait_were_told_so() {
+    let fetched = |signal, then, before| {
+        on_all(starved(2_000.0), signal, move |minute, number| {
+            after(minute, then, before) * (1.0 + 0.03 * wobble(minute, number))
+        })
+        .build()
+    };
+    check(&fetched("kafka.consumer.records_per_request", 4.0, 40.0), &[(SERVICE, "config.fetch-poll")]);
+    check(&fetched("kafka.consumer.fetch_latency", 2.0, 0.1), &[(SERVICE, "config.fetch-poll")]);
+    // A backlog makes fetches larger and faster.
+    check(&fetched("kafka.consumer.records_per_request", 120.0, 40.0), &[]);
+    check(&fetched("kafka.consumer.fetch_latency", 0.01, 0.1), &[]);
+}
