@@ -142,7 +142,7 @@ fn held_back(config: &Config, view: &View<'_>, pulse: &Pulse<'_>, instances: &[N
     let main = read.iter().filter(|read| read.fell(LESS_READ) && read.seen.lasts);
     let main = main.min_by(|a, b| a.ratio().total_cmp(&b.ratio()))?;
     let (stuck, moving) = partitions::standing(view, pulse);
-    let restless = restless_since(view, pulse, main.onset_ms().unwrap_or_else(|| view.now_ms()));
+    let restless = restless_since(view, pulse, instances, main.onset_ms().unwrap_or_else(|| view.now_ms()));
     if instances.is_empty() || !polls_all || !has_answers || is_delayed || fails || !all_there || restless {
         return None;
     }
@@ -171,7 +171,7 @@ fn held_back(config: &Config, view: &View<'_>, pulse: &Pulse<'_>, instances: &[N
 
 /// Whether the group rebalanced, or a topic that it reads got other partitions, shortly before this moment or since: then
 /// partitions stand still because nobody has them yet.
-fn restless_since(view: &View<'_>, pulse: &Pulse<'_>, since_ms: i64) -> bool {
+fn restless_since(view: &View<'_>, pulse: &Pulse<'_>, instances: &[NodeRef<'_>], since_ms: i64) -> bool {
     let changed = |series: SeriesRef<'_>| {
         let around = series.between(since_ms - SETTLES_MS, view.now_ms());
         stats::max(around) > stats::min(around)
@@ -179,7 +179,9 @@ fn restless_since(view: &View<'_>, pulse: &Pulse<'_>, since_ms: i64) -> bool {
     let generation = view.signal(pulse.group, "kafka.consumer_group.generation").is_some_and(changed);
     let topics = pulse.topics.iter().filter_map(|topic| view.node(*topic));
     let mut partitions = topics.filter_map(|topic| view.signal(topic, "kafka.topic.partitions"));
-    generation || partitions.any(changed)
+    // Some clusters tell no generation; then what the members have says it.
+    let mut held = instances.iter().filter_map(|node| view.signal(*node, "kafka.consumer.assigned_partitions"));
+    generation || partitions.any(changed) || held.any(changed)
 }
 
 /// Fetches that hold fewer records than before, or come later, although more records wait: each instance was told so.
