@@ -89,6 +89,7 @@ fn a_scorer_that_was_made_worse_fails_the_gate_and_names_run_and_command() {
 /// `LAGDOCTOR_GATE_SEEDS` how many seeds are in each set (2 when missing). With `--nocapture` each set is told.
 #[test]
 #[ignore = "takes minutes: cargo test --workspace --test worse -- --ignored --nocapture"]
+#[allow(clippy::print_stdout, reason = "whoever runs it wants to see each set")]
 fn a_rebuild_that_differs_in_the_last_digits_alone_passes_the_gate_on_19_of_20_sets_of_seeds() {
     let setting = |name: &str, otherwise: &str| std::env::var(name).unwrap_or_else(|_| otherwise.to_owned());
     let scenarios = setting("LAGDOCTOR_GATE_SCENARIOS", "builtin:replication-delay");
