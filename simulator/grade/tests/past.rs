@@ -53,7 +53,10 @@ async fn the_past_goes_with_the_season_and_ends_where_the_run_begins() {
         assert_eq!(series.samples().len(), 288);
         // The offset of a clock is no position.
         let signal = series.signal().as_str();
-        assert!(!signal.contains("offset") || signal == "system.clock.offset", "a position does not come back: {signal}");
+        assert!(
+            !signal.contains("offset") || signal == "system.clock.offset",
+            "a position does not come back: {signal}"
+        );
     }
     // The season is at its middle when the run begins, at its top 18 hours before, at its bottom 6 hours before.
     let rate = ("topic:orders", "kafka.topic.append_rate");
