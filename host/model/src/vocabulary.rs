@@ -46,6 +46,9 @@ pub struct SignalSpec {
     pub labels: Vec<String>,
     /// Which direction hurts.
     pub worse: Worse,
+    /// Whether it has a side, so that values below zero are values; false where the entry does not say it.
+    #[serde(default)]
+    pub signed: bool,
     /// For people.
     pub meaning: String,
 }

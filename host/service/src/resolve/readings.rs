@@ -22,15 +22,12 @@ pub(super) fn readings(signal: &SignalSpec, shape: Shape, samples: &[Sample], wi
     samples
 }
 
-/// Signals of the vocabulary that have a side: a clock is ahead or behind.
-const SIGNED: [&str; 1] = ["system.clock.offset"];
-
-/// No other signal of the vocabulary can be negative. -1 is how many exporters say "unknown"; a negative lag is one of a
+/// A signal without a side cannot be negative. -1 is how many exporters say "unknown"; a negative lag is one of a
 /// log end that was read before the commit.
 fn possible(signal: &SignalSpec, value: f64) -> f64 {
     if !value.is_finite() {
         f64::NAN
-    } else if value >= 0.0 || SIGNED.contains(&signal.name.as_str()) {
+    } else if value >= 0.0 || signal.signed {
         value
     } else if signal.name.ends_with(".lag") && value != -1.0 {
         0.0
