@@ -2,8 +2,8 @@
 //! that is full shows in what is left of its volumes, and in log directories that it gave up.
 
 use lagdoctor_sdk::stats::{Direction, Rules, median};
-use lagdoctor_sdk::words::{bytes, percent, seconds};
-use lagdoctor_sdk::{Finding, NodeRef, View, ramp};
+use lagdoctor_sdk::words::{percent, seconds};
+use lagdoctor_sdk::{Finding, NodeRef, View};
 
 use crate::{Config, EXPLAINED, RECENT_MS};
 
@@ -13,9 +13,6 @@ const TIME_FLOOR_S: f64 = 0.002;
 const OFFLINE: f64 = 0.97;
 /// What a volume says that has no room left.
 const NO_ROOM: f64 = 0.95;
-/// How much of a volume must have gone within the window for it to be news, as a share of its size: some volumes are
-/// always nearly full.
-const FILLED: (f64, f64) = (0.0, 0.02);
 
 /// What says how long a broker takes to write, in words.
 const TIMES: [(&str, &str); 2] = [
@@ -45,14 +42,10 @@ pub(crate) fn slow(config: &Config, view: &View<'_>, broker: NodeRef<'_>, is_exp
     TIMES.iter().filter_map(time).collect()
 }
 
-/// The machines that a broker runs on.
-fn hosts<'a>(view: &'a View<'a>, broker: NodeRef<'_>) -> impl Iterator<Item = NodeRef<'a>> + 'a {
-    view.dependencies(broker).map(|(node, _)| node).filter(|node| node.kind == "host").collect::<Vec<_>>().into_iter()
-}
-
 /// How busy the busiest disk of its host has been lately.
 fn busy(view: &View<'_>, broker: NodeRef<'_>) -> Option<f64> {
-    let disks = hosts(view, broker).flat_map(|host| view.signals(host, "system.disk.utilization").collect::<Vec<_>>());
+    let hosts = view.dependencies_of_kind(broker, "host").into_iter();
+    let disks = hosts.flat_map(|host| view.signals(host, "system.disk.utilization").collect::<Vec<_>>());
     disks
         .map(|disk| median(&disk.values[disk.values.len().saturating_sub(5)..]))
         .filter(|busy| busy.is_finite())
@@ -75,32 +68,11 @@ fn offline(view: &View<'_>, broker: NodeRef<'_>) -> Option<Finding> {
 
 /// The fullest volume of its host.
 fn volume(config: &Config, view: &View<'_>, broker: NodeRef<'_>) -> Option<Finding> {
-    let mut fullest: Option<(f64, Finding)> = None;
-    for host in hosts(view, broker) {
-        for free in view.signals(host, "system.filesystem.available") {
-            let place = free.label("mountpoint").unwrap_or("?");
-            let size = view
-                .signals(host, "system.filesystem.size")
-                .find(|size| size.label("mountpoint") == free.label("mountpoint"))
-                .and_then(|size| size.last())
-                .filter(|size| *size > 0.0);
-            let Some((size, left)) = size.zip(free.last()) else { continue };
-            let first = free.readings().next().map_or(left, |(_, first)| first);
-            let filled = (first - left) / size;
-            let share = left / size;
-            let is_full = 1.0 - ramp(share, config.full_share * 0.5, config.full_share);
-            let score = is_full * ramp(filled, FILLED.0, FILLED.1) * NO_ROOM;
-            let limit = size * config.full_share;
-            let since = free.readings().find(|(_, left)| *left < limit).map(|(time, _)| time);
-            let statement =
-                format!("{} of {} ({}) are left on {place} of its host", bytes(left), bytes(size), percent(share));
-            let finding = Finding::on(broker, free.signal).rests_on(&free).class("broker.disk-full").score(score);
-            let finding = finding.magnitude(-filled * 100.0).since(since.filter(|_| score > 0.0));
-            let finding = finding.saw(left, first).says(statement);
-            if fullest.as_ref().is_none_or(|(least, _)| share < *least) {
-                fullest = Some((share, finding));
-            }
-        }
-    }
-    fullest.map(|(_, finding)| finding)
+    let volumes = view.dependencies_of_kind(broker, "host").into_iter().filter_map(|host| view.fullest_volume(host));
+    let volume = volumes.min_by(|a, b| a.share().total_cmp(&b.share()))?;
+    let score = volume.has_filled_up(config.full_share) * NO_ROOM;
+    let since = volume.full_since(config.full_share).filter(|_| score > 0.0);
+    let finding = Finding::on(broker, volume.free.signal).rests_on(&volume.free).class("broker.disk-full").score(score);
+    let finding = finding.magnitude(-volume.filled() * 100.0).since(since).saw(volume.left, volume.first);
+    Some(finding.says(format!("{} of its host", volume.words())))
 }

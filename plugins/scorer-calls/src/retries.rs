@@ -12,7 +12,7 @@ const FLOOR: f64 = 0.05;
 
 /// Whether the instances of this service repeat more than they get done; `None` where nobody counts.
 pub(crate) fn storm(config: &Config, view: &View<'_>, service: NodeRef<'_>) -> Option<Finding> {
-    let instances = || view.dependencies(service).map(|(node, _)| node).filter(|node| node.kind == "instance");
+    let instances = || view.dependencies_of_kind(service, "instance").into_iter();
     let counted: Vec<SeriesRef<'_>> =
         instances().flat_map(|instance| view.signals(instance, "application.retries").collect::<Vec<_>>()).collect();
     let main = counted.iter().max_by(|a, b| stats::max(a.values).total_cmp(&stats::max(b.values)))?;

@@ -18,7 +18,7 @@ const HARMLESS: f64 = 0.3;
 
 /// What is to be said about the busiest disk of this database's host; `None` where none is measured.
 pub(crate) fn finding(view: &View<'_>, database: NodeRef<'_>) -> Option<Finding> {
-    let hosts = view.dependencies(database).map(|(node, _)| node).filter(|node| node.kind == "host");
+    let hosts = view.dependencies_of_kind(database, "host").into_iter();
     let disks = hosts.flat_map(|host| view.signals(host, "system.disk.utilization").collect::<Vec<_>>());
     let changes = disks.filter_map(|disk| disk.compare(&Rules::default().floor(FLOOR), Direction::Up));
     let busiest = changes.max_by(|a, b| a.level().total_cmp(&b.level()))?;

@@ -59,7 +59,7 @@ impl<'a> Pool<'a> {
             let series = view.signal(pool, &signal)?;
             series.compare(&QUEUE.floor(floor), direction)
         };
-        let server = view.dependencies(pool).map(|(node, _)| node).find(|node| node.kind == "database");
+        let server = view.dependencies_of_kind(pool, "database").first().copied();
         Self {
             pending: compare("pending_requests", 0.5, Direction::Up),
             wait: compare("wait_time", TIME_FLOOR_S, Direction::Up),

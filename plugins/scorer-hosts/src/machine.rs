@@ -1,7 +1,7 @@
 //! What a machine has left to give: processor time, room on its volumes, and the right time.
 
 use lagdoctor_sdk::stats::{Direction, Rules, median};
-use lagdoctor_sdk::words::{bytes, percent, seconds};
+use lagdoctor_sdk::words::{percent, seconds};
 use lagdoctor_sdk::{Finding, NodeRef, View, ramp};
 
 use crate::Config;
@@ -19,8 +19,6 @@ const VERY_WRONG: f64 = 3.0;
 /// What a clock says that is wrong, and a volume that is full.
 const WRONG: f64 = 0.97;
 const NO_ROOM: f64 = 0.97;
-/// How much of a volume must have gone within the window for it to be news, as a share of its size.
-const FILLED: (f64, f64) = (0.0, 0.02);
 
 /// Whether work waits for a processor there; `None` where that is not measured.
 pub(crate) fn processor(config: &Config, view: &View<'_>, host: NodeRef<'_>) -> Option<Finding> {
@@ -76,24 +74,13 @@ pub(crate) fn clock(config: &Config, view: &View<'_>, host: NodeRef<'_>) -> Opti
 
 /// Its fullest volume; `None` where none is measured, and where a broker runs, whose volume is its own.
 pub(crate) fn room(config: &Config, view: &View<'_>, host: NodeRef<'_>) -> Option<Finding> {
-    if view.dependents(host).any(|(node, _)| node.kind == "broker") {
+    if !view.dependents_of_kind(host, "broker").is_empty() {
         return None;
     }
-    let volumes = view.signals(host, "system.filesystem.available").filter_map(|free| {
-        let place = free.label("mountpoint");
-        let size = view.signals(host, "system.filesystem.size").find(|size| size.label("mountpoint") == place)?;
-        let size = size.last().filter(|size| *size > 0.0)?;
-        Some((free.last()? / size, size, free))
-    });
-    let (share, size, free) = volumes.min_by(|a, b| a.0.total_cmp(&b.0))?;
-    let left = share * size;
-    let first = free.readings().next().map_or(left, |(_, first)| first);
-    let filled = (first - left) / size;
-    let is_full = 1.0 - ramp(share, config.full_share * 0.5, config.full_share);
-    let score = is_full * ramp(filled, FILLED.0, FILLED.1) * NO_ROOM;
-    let since = free.readings().find(|(_, left)| *left < size * config.full_share).map(|(time, _)| time);
-    let place = free.label("mountpoint").unwrap_or("?");
-    let statement = format!("{} of {} ({}) are left on {place}", bytes(left), bytes(size), percent(share));
-    let finding = Finding::about(&free).class("host.disk-full").score(score).magnitude(-filled * 100.0);
-    Some(finding.since(since.filter(|_| score > 0.0)).saw(left, first).says(statement))
+    let volume = view.fullest_volume(host)?;
+    let score = volume.has_filled_up(config.full_share) * NO_ROOM;
+    let since = volume.full_since(config.full_share).filter(|_| score > 0.0);
+    let finding = Finding::about(&volume.free).class("host.disk-full").score(score);
+    let finding = finding.magnitude(-volume.filled() * 100.0).since(since);
+    Some(finding.saw(volume.left, volume.first).says(volume.words()))
 }

@@ -37,11 +37,6 @@ pub(crate) fn findings(config: &Config, view: &View<'_>, way: NodeRef<'_>) -> Ve
     found.into_iter().collect()
 }
 
-/// The instances of a service.
-fn instances<'a>(view: &'a View<'a>, service: NodeRef<'_>) -> Vec<NodeRef<'a>> {
-    view.dependencies(service).map(|(node, _)| node).filter(|node| node.kind == "instance").collect()
-}
-
 fn rose(view: &View<'_>, node: NodeRef<'_>, signal: &str, floor: f64, times: f64) -> bool {
     let change =
         view.signal(node, signal).and_then(|series| series.compare(&Rules::default().floor(floor), Direction::Up));
@@ -56,11 +51,9 @@ fn to_database(
     service: NodeRef<'_>,
     database: NodeRef<'_>,
 ) -> Option<Finding> {
-    let instances = instances(view, service);
-    let pools = instances.iter().flat_map(|instance| view.dependencies(*instance)).map(|(node, _)| node);
-    let of_way = |pool: &NodeRef<'_>| {
-        pool.kind == "pool" && view.dependencies(*pool).any(|(node, _)| node.handle == database.handle)
-    };
+    let instances = view.dependencies_of_kind(service, "instance");
+    let pools = instances.iter().flat_map(|instance| view.dependencies_of_kind(*instance, "pool"));
+    let of_way = |pool: &NodeRef<'_>| view.dependencies(*pool).any(|(node, _)| node.handle == database.handle);
     let held: Vec<Change<'_>> = pools
         .filter(of_way)
         .filter_map(|pool| view.signal(pool, "db.client.connection.use_time"))
@@ -73,8 +66,8 @@ fn to_database(
         view.signal(database, "db.server.up").is_some_and(|up| stats::min(up.recent(view.now_ms(), RECENT_MS)) < 0.5);
     let stands_still = instances
         .iter()
-        .flat_map(|instance| view.dependencies(*instance))
-        .any(|(node, _)| node.kind == "jvm" && rose(view, node, "jvm.gc.overhead", 0.01, config.very_slow_ratio));
+        .flat_map(|instance| view.dependencies_of_kind(*instance, "jvm"))
+        .any(|jvm| rose(view, jvm, "jvm.gc.overhead", 0.01, config.very_slow_ratio));
     let is_elsewhere = server.rose(config.slow_ratio) || is_down || stands_still;
     weigh(config, view, way, &held, if is_elsewhere { 0.0 } else { BESIDE }, || {
         let (now, was) = (seconds(server.level()), seconds(server.past()));
@@ -84,7 +77,7 @@ fn to_database(
 
 /// Fetches and commits both take longer on (nearly) all instances; where records wait, a fetch takes no time at a broker.
 fn to_kafka(config: &Config, view: &View<'_>, way: NodeRef<'_>, service: NodeRef<'_>) -> Option<Finding> {
-    let instances = instances(view, service);
+    let instances = view.dependencies_of_kind(service, "instance");
     let changes = |signal: &str| -> Vec<Change<'_>> {
         instances
             .iter()
@@ -135,7 +128,7 @@ fn weigh(
 fn resent<'a>(view: &'a View<'a>, way: NodeRef<'_>) -> Option<(NodeRef<'a>, Change<'a>)> {
     let ends = view.dependents(way).map(|(node, _)| node);
     let near = ends.flat_map(|end| std::iter::once(end).chain(view.dependencies(end).map(|(node, _)| node)));
-    let hosts = near.flat_map(|node| view.dependencies(node)).map(|(node, _)| node).filter(|node| node.kind == "host");
+    let hosts = near.flat_map(|node| view.dependencies_of_kind(node, "host"));
     let rose = hosts.filter_map(|host| {
         let series = view.signal(host, "system.network.retransmits")?;
         let change = series.compare(&Rules::default().floor(RESENT_FLOOR * 0.2), Direction::Up)?;
@@ -154,8 +147,9 @@ fn silent(config: &Config, view: &View<'_>, way: NodeRef<'_>, instance: NodeRef<
         Some((series, series.values[place], series.time(place)))
     };
     let (series, silence, at) = longest(instance)?;
-    let service = view.dependents(instance).map(|(node, _)| node).find(|node| node.kind == "service")?;
-    let fellows: Vec<f64> = instances(view, service)
+    let service = view.dependents_of_kind(instance, "service").first().copied()?;
+    let fellows: Vec<f64> = view
+        .dependencies_of_kind(service, "instance")
         .into_iter()
         .filter(|fellow| fellow.handle != instance.handle)
         .filter_map(|fellow| longest(fellow).map(|(_, silence, _)| silence))

@@ -56,9 +56,8 @@ pub(crate) fn findings(config: &Config, view: &View<'_>, pulse: &Pulse<'_>) -> V
 
 /// The instances that work for a group.
 fn instances<'a>(view: &View<'a>, group: NodeRef<'_>) -> Vec<NodeRef<'a>> {
-    let services = view.dependencies(group).map(|(node, _)| node).filter(|node| node.kind == "service");
-    let of = |service| view.dependencies(service).map(|(node, _)| node).filter(|node| node.kind == "instance");
-    services.flat_map(|service| of(service).collect::<Vec<_>>()).collect()
+    let services = view.dependencies_of_kind(group, "service").into_iter();
+    services.flat_map(|service| view.dependencies_of_kind(service, "instance")).collect()
 }
 
 fn changes<'a>(view: &View<'a>, instances: &[NodeRef<'_>], signal: &str, floor: f64) -> Vec<Change<'a>> {
@@ -149,11 +148,7 @@ fn held_back(config: &Config, view: &View<'_>, pulse: &Pulse<'_>, instances: &[N
     let score = ramp(stuck as f64, HELD_BACK.0, HELD_BACK.1) * OPEN;
     // Who wrote what is open: the only producer, else nobody can tell.
     let topics = pulse.topics.iter().filter_map(|topic| view.node(*topic));
-    let producers: Vec<NodeRef<'_>> = topics
-        .flat_map(|topic| view.dependencies(topic).collect::<Vec<_>>())
-        .map(|(node, _)| node)
-        .filter(|node| node.kind == "producer")
-        .collect();
+    let producers: Vec<NodeRef<'_>> = topics.flat_map(|topic| view.dependencies_of_kind(topic, "producer")).collect();
     let [producer] = producers[..] else { return None };
     if score < 0.1 {
         return None;
@@ -208,7 +203,7 @@ fn settings(view: &View<'_>, pulse: &Pulse<'_>, instances: &[NodeRef<'_>]) -> Op
     let (all, matters) = if is_size { (&held, by_size) } else { (&late, by_time) };
     let main = all.iter().max_by(|a, b| a.seen.magnitude.abs().total_cmp(&b.seen.magnitude.abs()))?;
     let score = if waits && !is_delayed { matters * SETTINGS } else { 0.0 };
-    let service = view.dependents(main.series.node).map(|(node, _)| node).find(|node| node.kind == "service")?;
+    let service = view.dependents_of_kind(main.series.node, "service").first().copied()?;
     let statement = match (score >= 0.1, is_size) {
         (false, _) => "its fetches are no smaller and no later than the records that wait explain".to_owned(),
         (true, true) => format!(

@@ -37,7 +37,7 @@ const GONE: (f64, f64) = (0.85, 0.5);
 pub(crate) fn findings(config: &Config, view: &View<'_>, left: &BTreeSet<u32>) -> Vec<Finding> {
     let mut findings = vec![];
     for service in view.of_kind("service") {
-        let instances = view.dependencies(service).map(|(node, _)| node).filter(|node| node.kind == "instance");
+        let instances = view.dependencies_of_kind(service, "instance").into_iter();
         let times: Vec<Timed<'_>> =
             instances.filter_map(|instance| Some((instance, time_per_record(view, instance)?))).collect();
         let mut found = slow(config, service, &times);
@@ -180,7 +180,7 @@ fn gone(view: &View<'_>, instance: NodeRef<'_>, left: &BTreeSet<u32>) -> Option<
     if !is_gone {
         return None;
     }
-    let services = view.dependents(instance).map(|(node, _)| node).filter(|node| node.kind == "service");
+    let services = view.dependents_of_kind(instance, "service").into_iter();
     let has_left = services.flat_map(|service| view.dependents(service)).any(|(group, _)| left.contains(&group.handle));
     let since = up.readings().filter(|(_, value)| *value > 0.5).last().map(|(time, _)| time + up.step_ms);
     let finding = Finding::about(&up).class("consumer.crash").score(if has_left { GONE.0 } else { GONE.1 });

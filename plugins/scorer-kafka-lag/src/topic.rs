@@ -44,8 +44,7 @@ fn size(view: &View<'_>, topic: NodeRef<'_>) -> Option<Finding> {
         true => format!("a record has {now} instead of {was}, {:.1} times as much", change.ratio()),
         false => format!("a record has {now}, as before ({was})"),
     };
-    let producers: Vec<NodeRef<'_>> =
-        view.dependencies(topic).map(|(node, _)| node).filter(|node| node.kind == "producer").collect();
+    let producers: Vec<NodeRef<'_>> = view.dependencies_of_kind(topic, "producer");
     let node = if let [only] = producers[..] { only } else { topic };
     let finding = Finding::on(node, written.signal).rests_on(&written).class("load.message-size").score(score);
     let finding = finding.magnitude(change.seen.magnitude).since(change.onset_ms());

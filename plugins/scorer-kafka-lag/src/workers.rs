@@ -26,8 +26,7 @@ const FEW: f64 = 0.5;
 
 /// What is to be said about the instances of a service.
 pub(crate) fn findings(view: &View<'_>, service: NodeRef<'_>) -> Vec<Finding> {
-    let instances: Vec<NodeRef<'_>> =
-        view.dependencies(service).map(|(node, _)| node).filter(|node| node.kind == "instance").collect();
+    let instances: Vec<NodeRef<'_>> = view.dependencies_of_kind(service, "instance");
     let mut findings: Vec<Finding> = instances.iter().filter_map(|instance| flood(view, *instance)).collect();
     let exhausted: Vec<Finding> = instances.iter().filter_map(|instance| exhausted(view, *instance)).collect();
     let few = exhausted.iter().filter(|found| found.score >= 0.3).count() as f64 <= instances.len() as f64 * FEW;

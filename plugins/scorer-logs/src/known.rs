@@ -75,11 +75,10 @@ fn finding(config: &Config, found: &Gathered<'_>, span: &Span) -> Finding {
 fn about<'a>(view: &View<'a>, line: &LogRef<'a>, about: About) -> Option<NodeRef<'a>> {
     let writer = line.node;
     let below = |kind: &str| {
-        let mut found = view.dependencies(writer).map(|(node, _)| node).filter(|node| node.kind == kind);
+        let mut found = view.dependencies_of_kind(writer, kind).into_iter();
         found.next().filter(|_| found.next().is_none())
     };
-    let above =
-        |node: NodeRef<'a>, kind: &str| view.dependents(node).map(|(node, _)| node).find(|node| node.kind == kind);
+    let above = |node: NodeRef<'a>, kind: &str| view.dependents_of_kind(node, kind).first().copied();
     let service = || if writer.kind == "service" { Some(writer) } else { above(writer, "service") };
     match about {
         About::Writer => Some(writer),
@@ -107,8 +106,7 @@ fn words(message: &str) -> impl Iterator<Item = &str> {
 
 /// The cache that a message names, else the only one that a service calls.
 fn cache<'a>(view: &View<'a>, line: &LogRef<'a>, service: NodeRef<'a>) -> Option<NodeRef<'a>> {
-    let called: Vec<NodeRef<'a>> =
-        view.dependencies(service).map(|(node, _)| node).filter(|node| node.kind == "cache").collect();
+    let called: Vec<NodeRef<'a>> = view.dependencies_of_kind(service, "cache");
     let named = called.iter().find(|cache| line.message.contains(cache.name)).copied();
     named.or(if let [only] = called[..] { Some(only) } else { None })
 }
@@ -118,7 +116,7 @@ fn broker<'a>(view: &View<'a>, writer: NodeRef<'a>) -> Option<NodeRef<'a>> {
     if writer.kind == "broker" {
         return Some(writer);
     }
-    let mut on_it = view.dependents(writer).map(|(node, _)| node).filter(|node| node.kind == "broker");
+    let mut on_it = view.dependents_of_kind(writer, "broker").into_iter();
     on_it.next().filter(|_| on_it.next().is_none())
 }
 
@@ -139,7 +137,7 @@ pub(crate) fn named_partition<'a>(view: &View<'a>, message: &str) -> Option<Node
 
 /// The writer's pool whose name the message gives: `orders-db - Connection is not available`.
 fn named_pool<'a>(view: &View<'a>, line: &LogRef<'a>) -> Option<NodeRef<'a>> {
-    let pools = view.dependencies(line.node).map(|(node, _)| node).filter(|node| node.kind == "pool");
+    let pools = view.dependencies_of_kind(line.node, "pool").into_iter();
     let short = |pool: &NodeRef<'a>| pool.name.rsplit_once('/').map_or(pool.name, |(_, name)| name);
     // The longest name first, since one may be the beginning of another.
     pools.filter(|pool| line.message.contains(short(pool))).max_by_key(|pool| short(pool).len())
@@ -150,7 +148,7 @@ fn database<'a>(view: &View<'a>, line: &LogRef<'a>) -> Option<NodeRef<'a>> {
     if line.node.kind == "database" {
         return Some(line.node);
     }
-    let behind = |pool: NodeRef<'a>| view.dependencies(pool).map(|(node, _)| node).find(|node| node.kind == "database");
+    let behind = |pool: NodeRef<'a>| view.dependencies_of_kind(pool, "database").first().copied();
     if let Some(pool) = named_pool(view, line) {
         return behind(pool);
     }

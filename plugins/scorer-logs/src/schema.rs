@@ -28,8 +28,7 @@ pub(crate) fn apply(view: &View<'_>, lines: &[LogRef<'_>], span: &Span, findings
             continue;
         }
         let Some(partition) = named_partition(view, line.message) else { continue };
-        let mut parts = view.dependencies(partition).map(|(node, _)| node);
-        let Some(topic) = parts.find(|node| node.kind == "topic") else { continue };
+        let Some(topic) = view.dependencies_of_kind(partition, "topic").first().copied() else { continue };
         let (partitions, _, count) = by_topic.entry(topic.handle).or_insert((BTreeSet::new(), *line, 0));
         partitions.insert(partition.handle);
         *count += 1;
@@ -47,7 +46,7 @@ pub(crate) fn apply(view: &View<'_>, lines: &[LogRef<'_>], span: &Span, findings
             partitions.len(),
             topic.name
         );
-        for (producer, _) in view.dependencies(topic).filter(|(node, _)| node.kind == "producer") {
+        for producer in view.dependencies_of_kind(topic, "producer") {
             let finding = Finding::on(producer, "log").class(CLASS).score(score).magnitude(count as f64);
             let finding = finding.since(Some(first.at_ms)).log_line(first.handle);
             findings.push(finding.saw(count as f64, 0.0).says(statement.clone()));

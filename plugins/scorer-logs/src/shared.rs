@@ -19,13 +19,13 @@ pub(crate) fn apply(view: &View<'_>, findings: &mut Vec<Finding>) {
     for (place, finding) in findings.iter().enumerate() {
         let Some(class) = CLASSES.iter().find(|class| finding.class == **class) else { continue };
         let Some(instance) = view.node(finding.node).filter(|node| node.kind == "instance") else { continue };
-        if let Some((service, _)) = view.dependents(instance).find(|(node, _)| node.kind == "service") {
+        if let Some(service) = view.dependents_of_kind(instance, "service").first() {
             by_service.entry((service.handle, class)).or_default().push(place);
         }
     }
     for ((service, class), places) in by_service {
         let Some(service) = view.node(service).filter(|_| places.len() > 1) else { continue };
-        let all = view.dependencies(service).filter(|(node, _)| node.kind == "instance").count();
+        let all = view.dependencies_of_kind(service, "instance").len();
         let share = ramp(places.len() as f64 / all.max(1) as f64, SHARE.0, SHARE.1);
         let said: Vec<&Finding> = places.iter().filter_map(|place| findings.get(*place)).collect();
         let Some(first) = said.iter().min_by_key(|finding| finding.onset_ms) else { continue };

@@ -53,6 +53,7 @@ mod plugin;
 pub mod stats;
 pub mod testing;
 mod view;
+mod volume;
 pub mod words;
 
 pub use change::{Change, ramp};
@@ -67,6 +68,7 @@ pub use numbers::NoConfig;
 pub use numbers::{__closed, __closed_len};
 pub use plugin::{Adapter, Collector, Forecaster, Notifier, Plugin, Ranker, Scorer};
 pub use view::{LogRef, NodeRef, SeriesRef, View};
+pub use volume::Volume;
 
 pub use bindings::collecting::exports::lagdoctor::plugin::collecting::{
     Page, Query, RawEdge, RawEvent, RawGap, RawLog, RawNode, RawSeries,

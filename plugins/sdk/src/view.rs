@@ -232,6 +232,16 @@ impl<'a> View<'a> {
         self.neighbours(&self.dependents, node)
     }
 
+    /// Those nodes of one kind that this node depends on, such as the instances of a service.
+    pub fn dependencies_of_kind(&self, node: NodeRef<'_>, kind: &str) -> Vec<NodeRef<'a>> {
+        self.dependencies(node).map(|(dependency, _)| dependency).filter(|dependency| dependency.kind == kind).collect()
+    }
+
+    /// Those nodes of one kind that depend on this node, such as the service of an instance.
+    pub fn dependents_of_kind(&self, node: NodeRef<'_>, kind: &str) -> Vec<NodeRef<'a>> {
+        self.dependents(node).map(|(dependent, _)| dependent).filter(|dependent| dependent.kind == kind).collect()
+    }
+
     /// What this node depends on, directly or not: each once, the nearest first, with how many edges away it is. The node
     /// itself comes first, 0 away.
     pub fn reached(&self, from: u32) -> Vec<(NodeRef<'a>, u32)> {
