@@ -1,28 +1,10 @@
 //! A change that makes a diagnosis worse is stopped, and says by which run; one that changes nothing goes in.
 
-use std::path::Path;
-use std::process::Command;
+#[path = "program/mod.rs"]
+mod program;
 
 use lagdoctor_sim::builtin_version;
-
-/// Exit code, and all that is printed.
-fn lagdoctor(folder: &Path, line: &str) -> (Option<i32>, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lagdoctor"));
-    command.args(line.split_whitespace()).current_dir(folder);
-    command.env("LAGDOCTOR_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/components"));
-    let output = command.output().unwrap();
-    let printed = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8_lossy(&printed).into_owned())
-}
-
-fn check(folder: &Path, line: &str, code: i32, saying: &[&str]) -> String {
-    let (got, printed) = lagdoctor(folder, line);
-    assert_eq!(got, Some(code), "`{line}` says\n{printed}");
-    for words in saying {
-        assert!(printed.contains(words), "`{line}` does not say `{words}`:\n{printed}");
-    }
-    printed
-}
+use program::check;
 
 #[test]
 fn a_scorer_that_is_gone_fails_the_gate_and_names_run_and_command() {

@@ -1,27 +1,9 @@
 //! Scenarios that nobody wrote: drawn by the swarm, and made smaller from a run that the plugins get wrong.
 
-use std::path::Path;
-use std::process::Command;
+#[path = "program/mod.rs"]
+mod program;
 
-/// Exit code, and all that is printed.
-fn lagdoctor(folder: &Path, line: &str) -> (Option<i32>, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lagdoctor"));
-    command.args(line.split_whitespace()).current_dir(folder);
-    command.env("LAGDOCTOR_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/components"));
-    command.env("XDG_STATE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
-    let output = command.output().unwrap();
-    let printed = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8_lossy(&printed).into_owned())
-}
-
-fn check(folder: &Path, line: &str, code: i32, saying: &[&str]) -> String {
-    let (got, printed) = lagdoctor(folder, line);
-    assert_eq!(got, Some(code), "`{line}` says\n{printed}");
-    for words in saying {
-        assert!(printed.contains(words), "`{line}` does not say `{words}`:\n{printed}");
-    }
-    printed
-}
+use program::check;
 
 #[test]
 fn a_swarm_says_what_it_drew_and_leaves_scenarios_that_can_be_had_again() {
