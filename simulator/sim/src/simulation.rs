@@ -103,7 +103,7 @@ impl Simulation {
 
     /// The same run as if it began at this moment. Before anything has happened.
     fn begun_at(mut self, start: Timestamp) -> Self {
-        debug_assert_eq!(self.cluster.now, Micros::ZERO, "what was seen has its times already");
+        assert_eq!(self.cluster.now, Micros::ZERO, "what was seen has its times already");
         self.start = start;
         self
     }

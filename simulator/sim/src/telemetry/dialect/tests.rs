@@ -151,12 +151,11 @@ fn signals(run: &Simulation) -> BTreeSet<String> {
 fn what_other_exporters_cannot_say_is_all_that_a_diagnosis_lacks() {
     let usual = signals(&run("\"kafka_exporter\"", FULL));
     let lacks = |dialect: &str| -> Vec<String> { usual.difference(&signals(&run(dialect, FULL))).cloned().collect() };
-    assert_eq!(lacks("\"otel\""), ["jvm.gc.duration.max", "kafka.broker.up"]);
+    assert_eq!(lacks("\"otel\""), ["jvm.gc.duration.max"]);
     assert_eq!(
         lacks("\"burrow\""),
         [
             "jvm.gc.duration.max",
-            "kafka.broker.up",
             "kafka.consumer_group.members",
             "kafka.partition.oldest_offset",
             "kafka.partition.replicas_in_sync"
