@@ -15,7 +15,7 @@ fn lagdoctor(folder: &Path, line: &str) -> (Option<i32>, String) {
 }
 
 /// Runs it, asks for this exit code and for these words, and gives what it printed.
-pub fn check(folder: &Path, line: &str, code: i32, saying: &[&str]) -> String {
+pub(crate) fn check(folder: &Path, line: &str, code: i32, saying: &[&str]) -> String {
     let (got, printed) = lagdoctor(folder, line);
     assert_eq!(got, Some(code), "`{line}` says\n{printed}");
     for words in saying {
