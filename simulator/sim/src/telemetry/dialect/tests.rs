@@ -158,7 +158,8 @@ fn what_other_exporters_cannot_say_is_all_that_a_diagnosis_lacks() {
             "jvm.gc.duration.max",
             "kafka.consumer_group.members",
             "kafka.partition.oldest_offset",
-            "kafka.partition.replicas_in_sync"
+            "kafka.partition.replicas_in_sync",
+            "kafka.topic.partitions"
         ]
     );
 }
