@@ -252,6 +252,7 @@ impl Simulation {
                     effect.turn(*level, &mut self.cluster.knobs);
                 }
             }
+            self.cluster.knobs.note_touched();
         }
     }
 

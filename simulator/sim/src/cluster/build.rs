@@ -161,6 +161,7 @@ impl Cluster {
             ways: vec![],
             groups,
             spent: vec![0.0; instances.len()],
+            asked: vec![0.0; databases.len()],
             instances,
             database_hosts: databases.iter().map(|(node, _)| host(&node.host)).collect(),
             databases: built,

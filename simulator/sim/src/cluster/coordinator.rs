@@ -50,10 +50,19 @@ impl Cluster {
     /// What the group coordinators do at the end of a step.
     pub(super) fn coordinate(&mut self) {
         for place in 0..self.instances.len() {
+            if self.is_steady(place) {
+                if self.beats(place) {
+                    self.instances[place].last_heartbeat = self.now;
+                }
+                continue;
+            }
             self.let_live(place);
             self.hear(place);
         }
         for group in 0..self.groups.len() {
+            if self.groups[group].is_steady(&self.knobs.groups[group]) {
+                continue;
+            }
             if !self.kafka.is_at_rest && self.kafka.listens(group, self.now).is_none() {
                 continue;
             }
@@ -72,6 +81,24 @@ impl Cluster {
     }
 
     /// Lets a process end or begin.
+    /// Whether an instance only goes on as it did, and is heard.
+    fn is_steady(&self, place: usize) -> bool {
+        let instance = &self.instances[place];
+        let group = &self.groups[instance.group];
+        let is_in_time = |batch: &super::instance::Batch| self.now - batch.polled <= instance.max_poll_interval();
+        self.kafka.is_at_rest
+            && self.knobs.are_neutral_of(place)
+            && instance.is_steady(self.now)
+            && !group.is_rebalancing()
+            && instance.batch.as_ref().is_none_or(is_in_time)
+    }
+
+    /// Whether an instance sends a heartbeat in this step.
+    fn beats(&self, place: usize) -> bool {
+        let phase = HEARTBEAT.0 * i64::from(place as u32 % 29) / 29;
+        (self.now.0 - phase).rem_euclid(HEARTBEAT.0) < STEP.0
+    }
+
     fn let_live(&mut self, place: usize) {
         let now = self.now;
         match self.instances[place].life.turn(now, &self.knobs.instances[place]) {
@@ -167,8 +194,8 @@ impl Cluster {
         if !instance.life.is_up() || instance.life.denied.is_some() || is_paused || !is_reached {
             return;
         }
-        let phase = Micros(HEARTBEAT.0 * i64::from(place as u32 % 29) / 29);
-        let beats = (now - phase).0.rem_euclid(HEARTBEAT.0) < STEP.0;
+        let beats = self.beats(place);
+        let instance = &mut self.instances[place];
         if beats {
             instance.last_heartbeat = now;
         }

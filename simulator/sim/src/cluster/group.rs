@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::knobs::GroupKnobs;
 use crate::random::Stream;
 use crate::scenario::node::Assignor;
 use crate::units::Micros;
@@ -195,6 +196,13 @@ impl Group {
         let (over, still) = std::mem::take(&mut self.ghosts).into_iter().partition(|ghost: &Ghost| ghost.ends <= now);
         self.ghosts = still;
         over.into_iter().map(|ghost| ghost.id).collect()
+    }
+
+    /// Whether nothing goes on in it, and nobody wants anything of it.
+    pub(super) fn is_steady(&self, knobs: &GroupKnobs) -> bool {
+        self.rebalance.is_none()
+            && self.ghosts.is_empty()
+            && (knobs.rejoins, knobs.skew, knobs.set_back) == (self.has_rejoined, self.skew, self.set_back)
     }
 
     /// What this moment brings to a rebalance; `slow` is what its coordinator takes on top.

@@ -69,6 +69,8 @@ pub(crate) struct Instance {
     pub(super) waited: Option<Micros>,
     /// Whether the coordinator has put it out, so that it must join again.
     pub(crate) is_out: bool,
+    /// Whether the last step left its memory and its threads as if nothing had ever been wrong.
+    is_untouched: bool,
     /// Whether it knows that its group rebalances, and has yet to poll to join again.
     pub(crate) is_called: bool,
     /// Whether it has asked to join, and waits for partitions.
@@ -253,6 +255,7 @@ impl Instance {
             committing: None,
             waited: None,
             is_out: false,
+            is_untouched: false,
             is_called: false,
             wants_in: false,
             was_evicted: false,
@@ -312,12 +315,15 @@ impl Instance {
     /// What happens at the end of each step whatever the work.
     pub(crate) fn end_step(&mut self, now: Micros, step: Micros, env: &mut Env<'_>) {
         self.now = self.now.max(now);
-        self.lose_memory(step, env);
+        if !env.knobs.are_neutral_of(self.index) || !self.is_untouched {
+            self.lose_memory(step, env);
+            let knobs = &env.knobs.instances[self.index];
+            self.jvm.retain(knobs.retained);
+            self.jvm.survive(knobs.surviving);
+            self.stuck = stuck(knobs.stuck, self.plan.threads);
+            self.is_untouched = env.knobs.are_neutral_of(self.index) && !self.life.must_crash && self.jvm.is_whole();
+        }
         self.fetch(env);
-        let knobs = &env.knobs.instances[self.index];
-        self.jvm.retain(knobs.retained);
-        self.jvm.survive(knobs.surviving);
-        self.stuck = stuck(knobs.stuck, self.plan.threads);
         self.keep_clients(env);
         if self.life.is_up() && !self.is_paused(self.now) {
             self.keep_pools(env);
@@ -376,6 +382,13 @@ impl Instance {
         for message in says::begins(&self.plan.service, self.max_poll_records(), self.max_poll_interval()) {
             self.say(env, Level::Info, says::APPLICATION, message);
         }
+    }
+
+    /// Whether its process goes on as it always did, as a member of its group.
+    pub(super) fn is_steady(&self, now: Micros) -> bool {
+        self.life.is_steady()
+            && !(self.is_out || self.wants_in || self.is_called || self.was_evicted)
+            && self.paused.1 <= now
     }
 
     /// Threads that wait for nothing that can be seen from outside.

@@ -103,6 +103,11 @@ impl Jvm {
     }
 
     /// Loses so much more, as a share of what is normally free.
+    /// Whether nothing has leaked.
+    pub(super) fn is_whole(&self) -> bool {
+        self.leaked <= 0.0
+    }
+
     pub(crate) fn leak(&mut self, share: f64) {
         self.leaked += share;
     }

@@ -17,6 +17,8 @@ pub(crate) struct Knobs {
     pub(crate) endpoints: Vec<EndpointKnobs>,
     /// Names of those whose exporters nobody can reach.
     pub(crate) unheard: Vec<String>,
+    /// Which instances have a knob that is not neutral.
+    touched: Vec<bool>,
 }
 
 /// How many there are of each kind of node.
@@ -47,7 +49,21 @@ impl Knobs {
             caches: vec![CacheKnobs::default(); of.caches],
             endpoints: vec![EndpointKnobs::default(); of.endpoints],
             unheard: vec![],
+            touched: vec![false; of.instances],
         }
+    }
+
+    /// Notes which instances have a knob that was turned. To be called when all are where they should be.
+    pub(crate) fn note_touched(&mut self) {
+        let neutral = InstanceKnobs::default();
+        for (touched, knobs) in self.touched.iter_mut().zip(&self.instances) {
+            *touched = *knobs != neutral;
+        }
+    }
+
+    /// Whether all knobs of an instance are neutral.
+    pub(crate) fn are_neutral_of(&self, instance: usize) -> bool {
+        !self.touched.get(instance).copied().unwrap_or(true)
     }
 }
 
@@ -67,7 +83,7 @@ impl Default for ProducerKnobs {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct InstanceKnobs {
     /// Factor of the processor time of one record.
     pub(crate) cpu: f64,
@@ -134,7 +150,7 @@ pub(crate) struct Hasty {
     pub(crate) retries: u32,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct PoolKnobs {
     /// Share of the loans after which the connection is not given back.
     pub(crate) leak: f64,

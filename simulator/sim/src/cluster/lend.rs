@@ -222,8 +222,13 @@ impl Instance {
     /// What is done for the pools at the end of each step.
     pub(super) fn keep_pools(&mut self, env: &mut Env<'_>) {
         for place in 0..self.pools.len() {
-            let knobs = env.knobs.instances[self.index].pools.get(place).copied().unwrap_or_default();
             let number = self.pools[place].database;
+            let database = &env.databases[number];
+            let is_well = database.health == Health::Up && database.waiting_now == 0;
+            if is_well && env.knobs.are_neutral_of(self.index) && self.pools[place].is_whole(self.now, database.epoch) {
+                continue;
+            }
+            let knobs = env.knobs.instances[self.index].pools.get(place).copied().unwrap_or_default();
             self.pools[place].resize(knobs.size);
             let (health, epoch) = (env.databases[number].health, env.databases[number].epoch);
             if self.pools[place].epoch != epoch {

@@ -106,6 +106,12 @@ impl Life {
         self.down.is_some_and(|down| down.how == End::Removed)
     }
 
+    /// Whether its process runs, and nothing will end it unless somebody does something.
+    pub(super) fn is_steady(&self) -> bool {
+        let ends = self.must_exit || self.must_crash || self.rollout.is_some() || self.next_kill.is_some();
+        self.is_up() && !ends && self.denied.is_none() && self.settings == Settings::default()
+    }
+
     /// What this moment brings.
     pub(super) fn turn(&mut self, now: Micros, knobs: &InstanceKnobs) -> Option<Turn> {
         if let Some(down) = &mut self.down {

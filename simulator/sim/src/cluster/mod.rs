@@ -80,6 +80,8 @@ pub(crate) struct Cluster {
     /// When something happens to each instance next, as of this step.
     due: Vec<Micros>,
     spent: Vec<f64>,
+    /// Connections at work on each database in this step, on average.
+    asked: Vec<f64>,
     /// Processor seconds that nodes of the run used in this step, by host.
     hosts_use: Vec<f64>,
     pub(crate) now: Micros,
@@ -208,10 +210,11 @@ impl Cluster {
         for (endpoint, knobs) in self.endpoints.iter_mut().zip(&self.knobs.endpoints) {
             endpoint.end_step(STEP, knobs);
         }
-        let ends: Vec<f64> = self.databases.iter().map(|database| database.log_end).collect();
-        for (place, database) in self.databases.iter_mut().enumerate() {
-            if let Some(replica) = &mut database.replica {
-                replica.end_step(self.now, STEP, ends[replica.of], &self.knobs.databases[place]);
+        for place in 0..self.databases.len() {
+            let Some(of) = self.databases[place].replica.as_ref().map(|replica| replica.of) else { continue };
+            let end = self.databases[of].log_end;
+            if let Some(replica) = &mut self.databases[place].replica {
+                replica.end_step(self.now, STEP, end, &self.knobs.databases[place]);
             }
         }
         self.load_hosts();
@@ -220,9 +223,10 @@ impl Cluster {
     }
 
     /// Ends the step of all instances, and counts what they used.
-    fn end_instances(&mut self) -> Vec<f64> {
+    fn end_instances(&mut self) {
         let now = self.now;
-        let mut ours = vec![0.0; self.databases.len()];
+        let mut ours = std::mem::take(&mut self.asked);
+        ours.fill(0.0);
         let mut spent = std::mem::take(&mut self.spent);
         let mut used = std::mem::take(&mut self.hosts_use);
         self.each_instance(
@@ -236,14 +240,13 @@ impl Cluster {
                 instance.host.into_iter().for_each(|host| used[host] += instance.meters.cpu_seconds - before);
             },
         );
-        (self.spent, self.hosts_use) = (spent, used);
-        ours
+        (self.spent, self.hosts_use, self.asked) = (spent, used, ours);
     }
 
     fn end_databases(&mut self) {
-        let ours = self.end_instances();
-        let Self { databases, knobs, lines, now, instances, .. } = self;
-        for (place, (database, ours)) in databases.iter_mut().zip(&ours).enumerate() {
+        self.end_instances();
+        let Self { databases, knobs, lines, now, instances, asked, .. } = self;
+        for (place, (database, ours)) in databases.iter_mut().zip(asked).enumerate() {
             let (knobs, source) = (&knobs.databases[place], Source::Database(place));
             let mut say = |level, logger, message| lines.push(Line { at: *now, source, level, logger, message });
             if database.waiting_now > 0 {

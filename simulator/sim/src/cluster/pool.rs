@@ -103,6 +103,17 @@ impl Pool {
         self.open.saturating_sub(self.in_use)
     }
 
+    /// Whether it has all its connections, none of them has just ended its life, and nobody waits for one.
+    pub(super) fn is_whole(&self, now: Micros, epoch: u32) -> bool {
+        self.epoch == epoch
+            && self.resized == 1.0
+            && self.trouble.is_none()
+            && self.waiting == 0
+            && self.open >= self.size
+            && self.overdue == 0
+            && self.next_end > now
+    }
+
     pub(crate) fn lend(&mut self, now: Micros, count: u32, waited: Micros) {
         self.account(now);
         self.in_use += count;

@@ -291,17 +291,18 @@ impl<'a> Page<'a> {
         self.write(name, labels, value, MetricKind::Gauge);
     }
 
-    /// The three series of a Micrometer timer.
+    /// The three series of a Micrometer timer: count, sum and longest.
     pub(super) fn timer(
         &mut self,
-        name: &str,
+        names: [&str; 3],
         labels: &[(&str, &str)],
         timer: &mut crate::cluster::timer::Timer,
         now: Micros,
     ) {
-        self.counter(&format!("{name}_count"), labels, timer.count as f64);
-        self.counter(&format!("{name}_sum"), labels, timer.sum.as_seconds());
-        self.gauge(&format!("{name}_max"), labels, timer.max(now).as_seconds());
+        let [count, sum, longest] = names;
+        self.counter(count, labels, timer.count as f64);
+        self.counter(sum, labels, timer.sum.as_seconds());
+        self.gauge(longest, labels, timer.max(now).as_seconds());
     }
 
     /// A factor of noise for a measurement that is noisy in real life.

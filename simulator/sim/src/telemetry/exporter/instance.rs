@@ -8,6 +8,13 @@ use crate::cluster::instance::Instance;
 use crate::cluster::line::Level;
 use crate::units::Micros;
 
+/// The names of the three series of a timer.
+macro_rules! timer {
+    ($name:literal) => {
+        [concat!($name, "_count"), concat!($name, "_sum"), concat!($name, "_max")]
+    };
+}
+
 pub(super) fn write(page: &mut Page<'_>, cluster: &mut Cluster, place: usize, now: Micros) {
     let (assigned, lag) = {
         let instance = &cluster.instances[place];
@@ -34,19 +41,24 @@ pub(super) fn write(page: &mut Page<'_>, cluster: &mut Cluster, place: usize, no
     let name = format!("{}-listener-0", cluster.topics[cluster.instances[place].topic].name);
     let instance = &mut cluster.instances[place];
     let listener = |result, exception| [("exception", exception), ("name", name.as_str()), ("result", result)];
-    page.timer("spring_kafka_listener_seconds", &listener("success", "none"), &mut instance.meters.listener, now);
+    page.timer(
+        timer!("spring_kafka_listener_seconds"),
+        &listener("success", "none"),
+        &mut instance.meters.listener,
+        now,
+    );
     let meters = &mut instance.meters;
     for (timer, exception) in [
         (&mut meters.listener_poison, "IllegalArgumentException"),
         (&mut meters.listener_twice, "DuplicateKeyException"),
     ] {
         if timer.count > 0 {
-            page.timer("spring_kafka_listener_seconds", &listener("failure", exception), timer, now);
+            page.timer(timer!("spring_kafka_listener_seconds"), &listener("failure", exception), timer, now);
         }
     }
     for (exception, timer) in Exception::ALL.into_iter().zip(&mut instance.meters.failed_by) {
         if timer.count > 0 {
-            page.timer("spring_kafka_listener_seconds", &listener("failure", exception.name()), timer, now);
+            page.timer(timer!("spring_kafka_listener_seconds"), &listener("failure", exception.name()), timer, now);
         }
     }
     write_clients(page, instance, &endpoints, now);
@@ -88,7 +100,7 @@ fn write_clients(page: &mut Page<'_>, instance: &mut Instance, endpoints: &[(Str
                     ("status", status),
                     ("uri", uri),
                 ];
-                page.timer("http_client_requests_seconds", &labels, timer, now);
+                page.timer(timer!("http_client_requests_seconds"), &labels, timer, now);
             }
         }
         if plan.retries > 0 || client.again > 0 {
@@ -139,10 +151,10 @@ fn write_jvm(page: &mut Page<'_>, instance: &mut Instance, now: Micros) {
     let jvm = &mut instance.jvm;
     let young = [("action", "end of minor GC"), ("cause", "G1 Evacuation Pause"), ("gc", "G1 Young Generation")];
     let full = [("action", "end of major GC"), ("cause", "G1 Compaction Pause"), ("gc", "G1 Old Generation")];
-    page.timer("jvm_gc_pause_seconds", &young, &mut jvm.young_pauses, now);
+    page.timer(timer!("jvm_gc_pause_seconds"), &young, &mut jvm.young_pauses, now);
     if jvm.full_pauses.count > 0 {
         // A meter comes into being with the first thing that it measures.
-        page.timer("jvm_gc_pause_seconds", &full, &mut jvm.full_pauses, now);
+        page.timer(timer!("jvm_gc_pause_seconds"), &full, &mut jvm.full_pauses, now);
     }
     page.gauge("jvm_gc_overhead", &[], jvm.overhead(now));
     page.gauge("jvm_gc_live_data_size_bytes", &[], libm::floor(jvm.after_full));
@@ -180,8 +192,8 @@ fn write_pools(page: &mut Page<'_>, instance: &mut Instance, now: Micros) {
         page.gauge("hikaricp_connections_max", &labels, f64::from(pool.size));
         page.gauge("hikaricp_connections_min", &labels, f64::from(pool.size));
         page.counter("hikaricp_connections_timeout_total", &labels, pool.timeouts as f64);
-        page.timer("hikaricp_connections_acquire_seconds", &labels, &mut pool.acquire, now);
-        page.timer("hikaricp_connections_usage_seconds", &labels, &mut pool.usage, now);
+        page.timer(timer!("hikaricp_connections_acquire_seconds"), &labels, &mut pool.acquire, now);
+        page.timer(timer!("hikaricp_connections_usage_seconds"), &labels, &mut pool.usage, now);
     }
 }
 
