@@ -13,8 +13,15 @@ const FLOOR: f64 = 0.05;
 /// Whether the instances of this service repeat more than they get done; `None` where nobody counts.
 pub(crate) fn storm(config: &Config, view: &View<'_>, service: NodeRef<'_>) -> Option<Finding> {
     let instances = || view.dependencies_of_kind(service, "instance").into_iter();
-    let counted: Vec<SeriesRef<'_>> =
-        instances().flat_map(|instance| view.signals(instance, "application.retries").collect::<Vec<_>>()).collect();
+    // Who reads a row again that a database does not show yet waits for it, and keeps nobody busy.
+    let is_call = |series: &SeriesRef<'_>| {
+        let target = series.label("target");
+        !view.of_kind("database").any(|database| Some(database.name) == target)
+    };
+    let counted: Vec<SeriesRef<'_>> = instances()
+        .flat_map(|instance| view.signals(instance, "application.retries").collect::<Vec<_>>())
+        .filter(is_call)
+        .collect();
     let main = counted.iter().max_by(|a, b| stats::max(a.values).total_cmp(&stats::max(b.values)))?;
     // What all instances and targets repeat together, reading by reading from the newest.
     let length = counted.iter().map(|series| series.values.len()).min()?;

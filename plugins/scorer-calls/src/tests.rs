@@ -110,3 +110,14 @@ fn one_more_attempt_for_each_record_is_a_storm_and_one_in_a_hundred_is_not() {
     check(&retries(250.0), Some(("service:s", "retry.storm")));
     check(&retries(2.0), None);
 }
+
+#[test]
+fn rows_that_are_read_again_from_a_late_replica_are_no_storm() {
+    let target = [("target", "orders-db-replica")];
+    let again = |minute: f64| after(minute, 250.0, 0.0);
+    let batch = usual()
+        .edge("service:s", "reads", "database:orders-db-replica")
+        .labelled("instance:s-0", "application.retries", &target, again)
+        .build();
+    check(&batch, None);
+}
