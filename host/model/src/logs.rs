@@ -2,8 +2,9 @@
 //! can enter [`crate::Signals`].
 
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{NodeId, Timestamp};
 
@@ -68,20 +69,25 @@ impl From<Severity> for u8 {
 }
 
 /// Text without user ids, order numbers, addresses, phone and card numbers, tokens or control characters.
-/// Made by [`crate::Redactor::redact`] and in no other way; what reads a bundle redacts again.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct Redacted(String);
+/// Made by [`crate::Redactor::redact`] and in no other way; what reads a bundle redacts again. Copies share the text.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Redacted(Arc<str>);
 
 impl Redacted {
     /// Only for the redactor.
     pub(crate) fn by_redactor(text: String) -> Self {
-        Self(text)
+        Self(text.into())
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Serialize for Redacted {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.0)
     }
 }
 

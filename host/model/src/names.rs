@@ -1,7 +1,9 @@
 //! Names of nodes, signals and fault classes. They are checked for form here; whether the vocabulary knows them is
-//! asked of [`crate::Vocabulary`].
+//! asked of [`crate::Vocabulary`]. Copies of a name share its text, because everything that is known of an incident is
+//! kept under names.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +71,7 @@ macro_rules! name {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Checks the form of a text and takes it as a name.
@@ -80,7 +82,7 @@ macro_rules! name {
                 let text = text.into();
                 check($what, &text)?;
                 let valid: fn(&str) -> bool = $valid;
-                if valid(&text) { Ok(Self(text)) } else { Err(InvalidName::new($what, &text, $why)) }
+                if valid(&text) { Ok(Self(text.into())) } else { Err(InvalidName::new($what, &text, $why)) }
             }
 
             /// The name as text.
@@ -117,7 +119,7 @@ macro_rules! name {
 
         impl From<$name> for String {
             fn from(name: $name) -> String {
-                name.0
+                name.0.as_ref().to_owned()
             }
         }
     };

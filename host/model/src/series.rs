@@ -1,6 +1,9 @@
 //! Readings of one metric of one node.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,11 +34,44 @@ pub struct Sample {
 }
 
 /// Readings of one metric. Invariants: times strictly increase, no value is infinite; [`Series::new`] is the only way in.
+///
+/// Copies share what they hold, and so do parts ([`Series::within`]): a run is looked at hundreds of times, each time up to
+/// another moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    key: SeriesKey,
-    query: Option<String>,
-    samples: Vec<Sample>,
+    key: Arc<SeriesKey>,
+    query: Option<Arc<str>>,
+    samples: Samples,
+}
+
+/// Some of the readings that several series share.
+#[derive(Clone)]
+struct Samples {
+    all: Arc<[Sample]>,
+    /// Which of them; always within `all`.
+    part: Range<usize>,
+}
+
+impl Samples {
+    fn new(all: Vec<Sample>) -> Self {
+        Self { part: 0..all.len(), all: all.into() }
+    }
+
+    fn as_slice(&self) -> &[Sample] {
+        &self.all[self.part.clone()]
+    }
+}
+
+impl PartialEq for Samples {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl fmt::Debug for Samples {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_slice().fmt(f)
+    }
 }
 
 /// Readings that are no series.
@@ -78,19 +114,24 @@ impl Series {
             let (node, signal, at) = of(sample.at);
             return Err(InvalidSeries::Infinite { node, signal, at });
         }
-        Ok(Self { key, query: None, samples })
+        Ok(Self { key: Arc::new(key), query: None, samples: Samples::new(samples) })
     }
 
     /// The same series, with the query that shows it in the source's own language.
     #[must_use]
     pub fn with_query(mut self, query: impl Into<String>) -> Self {
-        self.query = Some(query.into());
+        self.query = Some(query.into().into());
         self
     }
 
     /// Which series.
     pub fn key(&self) -> &SeriesKey {
         &self.key
+    }
+
+    /// Which series, to be kept without a copy.
+    pub fn shared_key(&self) -> Arc<SeriesKey> {
+        self.key.clone()
     }
 
     /// The node it was measured on.
@@ -115,12 +156,32 @@ impl Series {
 
     /// Its readings, in order of time.
     pub fn samples(&self) -> &[Sample] {
-        &self.samples
+        self.samples.as_slice()
+    }
+
+    /// The same series with the readings from `start` to `now` alone, both included; `None` when there are none. Copies
+    /// nothing.
+    ///
+    /// ```
+    /// # use lagdoctor_model::*;
+    /// # let key = SeriesKey { node: NodeId::new("group:g").unwrap(), signal: SignalName::new("x").unwrap(), labels: Labels::new() };
+    /// let at = |s| Timestamp::EPOCH + Millis::seconds(s);
+    /// let series = Series::new(key, [0, 15, 30].map(|s| Sample { at: at(s), value: 1.0 }).to_vec()).unwrap();
+    /// assert_eq!(series.within(at(15), at(29)).unwrap().samples(), [Sample { at: at(15), value: 1.0 }]);
+    /// assert_eq!(series.within(at(31), at(60)), None);
+    /// ```
+    pub fn within(&self, start: Timestamp, now: Timestamp) -> Option<Self> {
+        let samples = self.samples();
+        let from = samples.partition_point(|sample| sample.at < start);
+        let to = samples.partition_point(|sample| sample.at <= now);
+        let first = self.samples.part.start;
+        let part = Samples { all: self.samples.all.clone(), part: first + from..first + to };
+        (from < to).then(|| Self { samples: part, ..self.clone() })
     }
 
     /// The last reading that is a number.
     pub fn last(&self) -> Option<Sample> {
-        self.samples.iter().rev().copied().find(|sample| !sample.value.is_nan())
+        self.samples().iter().rev().copied().find(|sample| !sample.value.is_nan())
     }
 
     /// The readings of both, of which this one's key and query stay. At one moment this one's reading stays, unless it
@@ -128,14 +189,14 @@ impl Series {
     #[must_use]
     pub fn joined(&self, other: &Series) -> Series {
         let mut samples: BTreeMap<Timestamp, f64> =
-            self.samples.iter().map(|sample| (sample.at, sample.value)).collect();
-        for sample in &other.samples {
+            self.samples().iter().map(|sample| (sample.at, sample.value)).collect();
+        for sample in other.samples() {
             let value = samples.entry(sample.at).or_insert(sample.value);
             if value.is_nan() {
                 *value = sample.value;
             }
         }
-        let samples = samples.into_iter().map(|(at, value)| Sample { at, value }).collect();
+        let samples = Samples::new(samples.into_iter().map(|(at, value)| Sample { at, value }).collect());
         Series { key: self.key.clone(), query: self.query.clone(), samples }
     }
 
@@ -154,7 +215,7 @@ impl Series {
     pub fn on_grid(&self, start: Timestamp, step: Millis, count: usize) -> Vec<f64> {
         let step_ms = step.as_millis().max(1);
         let mut grid = vec![f64::NAN; count];
-        for sample in &self.samples {
+        for sample in self.samples() {
             let past_start = sample.at.as_millis() - start.as_millis();
             if past_start <= -step_ms {
                 continue;
@@ -248,6 +309,20 @@ mod tests {
                 let last = series.samples().iter().rfind(of_step).map(|sample| sample.value);
                 prop_assert_eq!((!value.is_nan()).then_some(*value), last);
             }
+        }
+
+        #[test]
+        fn a_part_is_the_series_of_the_readings_in_it(series_ in readings(), start in -250_i64..450, length in 0_i64..500, then in 0_i64..500) {
+            let inside = |from: i64, to: i64| {
+                let read = series_.samples().iter().map(|sample| (sample.at.as_millis(), sample.value));
+                let read: Vec<_> = read.filter(|(at, _)| (from..=to).contains(at)).collect();
+                (!read.is_empty()).then(|| series(&read).unwrap())
+            };
+            let part = series_.within(ms(start), ms(start + length));
+            prop_assert_eq!(&part, &inside(start, start + length));
+            let last = start + length.min(then);
+            let part_of_part = part.and_then(|part| part.within(ms(start), ms(last)));
+            prop_assert_eq!(part_of_part, inside(start, last));
         }
 
         #[test]

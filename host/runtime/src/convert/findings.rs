@@ -1,7 +1,8 @@
 //! Findings, symptoms and rankings, in both directions.
 
 use lagdoctor_model::{
-    Class, Dismissal, Finding, GapCause, RankedCause, Ranking, Score, SignalName, Symptom, Timestamp, Vocabulary,
+    Class, Dismissal, Finding, GapCause, RankedCause, Ranking, Score, SeriesKey, SignalName, Symptom, Timestamp,
+    Vocabulary,
 };
 
 use crate::bindings::types as wit;
@@ -46,7 +47,7 @@ fn finding(
     let series = match given.series {
         None => None,
         Some(handle) => match batch.series.keys.get(handle as usize) {
-            Some(key) => Some(key.clone()),
+            Some(key) => Some(SeriesKey::clone(key)),
             None => return Err(broken("rests on a series that does not exist")),
         },
     };
