@@ -23,7 +23,7 @@ pub use finding::{Confidence, Dismissal, Finding, InvalidFinding, RankedCause, R
 pub use kafka::{Commit, GroupStatus, Lag, Offset, PartitionId, lag};
 pub use logs::{Event, LogLine, Redacted, Severity};
 pub use names::{Class, InvalidName, NodeId, NodeKind, SignalName, is_obeyed, nearest};
-pub use redact::Redactor;
+pub use redact::{Redactor, Searches};
 pub use series::{InvalidSeries, Labels, Sample, Series, SeriesKey};
 pub use signals::{Gap, GapCause, KnownSymptom, Signals, Window};
 pub use time::{InvalidTime, Millis, Timestamp};

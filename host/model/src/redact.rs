@@ -14,6 +14,7 @@ mod forms;
 mod known;
 mod phrases;
 mod piece;
+mod searches;
 mod statements;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,8 @@ use std::fmt;
 use crate::{Redacted, Topology};
 use known::Known;
 use piece::{Kind, Piece};
+use searches::Found;
+pub use searches::Searches;
 
 /// The longest redacted text in bytes, ellipsis included.
 const MAX_BYTES: usize = 4096;
@@ -52,6 +55,7 @@ const ELLIPSIS: &str = "…";
 pub struct Redactor {
     known: Known,
     numbers: BTreeMap<Kind, Numbers>,
+    searches: Option<Searches>,
 }
 
 #[derive(Clone, Default)]
@@ -73,7 +77,7 @@ impl Redactor {
     /// of digits only is kept where it stands alone, but does not shield an order number or a user id that happens to
     /// read the same. Secrets are taken out whatever is known.
     pub fn new(known: impl IntoIterator<Item = String>) -> Self {
-        Self { known: Known::new(known), numbers: BTreeMap::new() }
+        Self { known: Known::new(known), numbers: BTreeMap::new(), searches: None }
     }
 
     /// A redactor that keeps the names of these nodes, and the parts that such names are made of.
@@ -83,6 +87,18 @@ impl Redactor {
             parts.chain([node.id.to_string(), node.id.name().to_owned()])
         });
         Self::new(names.collect::<Vec<_>>())
+    }
+
+    /// The same redactor, which need not search texts that were searched before, by itself or by others, whatever names
+    /// those keep. It gives what it gives without.
+    #[must_use]
+    pub fn remembering(self, searches: Searches) -> Self {
+        Self { searches: Some(searches), ..self }
+    }
+
+    /// What it has searched, for the next one; nothing unless it was told to remember.
+    pub fn into_searches(self) -> Searches {
+        self.searches.unwrap_or_default()
     }
 
     /// Redacts one text. The result is one line of at most 4 KiB: line breaks and tabs become spaces, other control
@@ -127,22 +143,21 @@ impl Redactor {
 
     /// What is to be taken out of this text: in order, apart from each other and from the tokens already there.
     fn pieces(&mut self, text: &str) -> Vec<Piece> {
-        let tokens: Vec<_> = piece::tokens(text).collect();
-        for token in &tokens {
+        let afresh;
+        let Found { tokens, pieces } = match &mut self.searches {
+            Some(searches) => searches.found(text),
+            None => {
+                afresh = Found::of(text);
+                &afresh
+            }
+        };
+        for token in tokens {
             let numbers = self.numbers.entry(token.kind).or_default();
             numbers.last = numbers.last.max(token.number);
         }
-        let mut pieces = vec![];
-        forms::find(text, &mut pieces);
-        context::find(text, &mut pieces);
-        phrases::find(text, &mut pieces);
-        statements::find(text, &mut pieces);
-        let is_personal = |kind: Kind| matches!(kind, Kind::User | Kind::Order | Kind::Email);
-        if pieces.iter().any(|piece| is_personal(piece.kind)) || tokens.iter().any(|token| is_personal(token.kind)) {
-            forms::find_requests(text, &mut pieces);
-        }
+        let mut pieces = pieces.clone();
         pieces.retain(|piece| !self.known.shields(text, *piece));
-        piece::settle(text, pieces, &tokens)
+        piece::settle(text, pieces, tokens)
     }
 
     fn token(&mut self, kind: Kind, text: &str) -> String {

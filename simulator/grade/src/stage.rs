@@ -138,34 +138,54 @@ pub fn lane_sources(lane: usize) -> Sources {
 /// Everything that can be seen of the run on stage, over its last hour, by the real collectors; and the days before it,
 /// if its scenario asks for them.
 pub async fn look(run: &Simulation, collectors: &[lagdoctor_runtime::Bound]) -> Signals {
-    let now = run.now();
-    let start = (now - Millis::minutes(60)).max(run.start());
-    let mut signals = look_at(run, (start, now), collectors).await;
-    if let Some(past) = run.past() {
-        let mut levels = vec![];
-        for (place, load) in past.levels.iter().enumerate() {
-            let seen = look_at(run, run.window_of_level(place), collectors).await;
-            levels.push(Level::of(*load, &seen));
-        }
-        signals.history = history(&past, &levels);
-    }
-    signals
+    Observer::of(run, collectors).look().await
 }
 
 /// The log lines that the collectors would have read of the run on stage at a moment of its past, and those that came
 /// too late for that.
 pub async fn look_back(run: &Simulation, now: Timestamp, collectors: &[lagdoctor_runtime::Bound]) -> Vec<LogLine> {
-    // All collectors, for what metrics tell of nodes decides where a line belongs.
-    let start = (now - Millis::minutes(60)).max(run.start());
-    look_at(run, (start, now), collectors).await.logs
+    Observer::of(run, collectors).look_back(now).await
 }
 
-async fn look_at(
-    run: &Simulation,
-    (start, now): (Timestamp, Timestamp),
-    collectors: &[lagdoctor_runtime::Bound],
-) -> Signals {
+/// Looks at the run on stage several times, and does not redact anew what it has read before.
+pub(crate) struct Observer<'a> {
+    run: &'a Simulation,
+    collector: Collector,
+}
+
+impl<'a> Observer<'a> {
+    pub(crate) fn of(run: &'a Simulation, collectors: &[lagdoctor_runtime::Bound]) -> Self {
+        let collector = Collector::new(&[], collectors.to_vec(), run.topology().clone(), Millis::ZERO);
+        Self { run, collector }
+    }
+
+    /// See [`look`].
+    pub(crate) async fn look(&mut self) -> Signals {
+        let now = self.run.now();
+        let mut signals = self.collector.collect(&request(self.hour_until(now))).await;
+        if let Some(past) = self.run.past() {
+            let mut levels = vec![];
+            for (place, load) in past.levels.iter().enumerate() {
+                let seen = self.collector.collect(&request(self.run.window_of_level(place))).await;
+                levels.push(Level::of(*load, &seen));
+            }
+            signals.history = history(&past, &levels);
+        }
+        signals
+    }
+
+    /// See [`look_back`].
+    pub(crate) async fn look_back(&mut self, now: Timestamp) -> Vec<LogLine> {
+        // All collectors, for what metrics tell of nodes decides where a line belongs.
+        self.collector.lines(&request(self.hour_until(now))).await
+    }
+
+    fn hour_until(&self, now: Timestamp) -> (Timestamp, Timestamp) {
+        ((now - Millis::minutes(60)).max(self.run.start()), now)
+    }
+}
+
+fn request((start, now): (Timestamp, Timestamp)) -> Request {
     let window = Window { start, now, step: Millis::seconds(15) };
-    let mut collector = Collector::new(&[], collectors.to_vec(), run.topology().clone(), Millis::ZERO);
-    collector.collect(&Request { window, cluster: None, look: Look::Never, deadline: NO_HURRY }).await
+    Request { window, cluster: None, look: Look::Never, deadline: NO_HURRY }
 }

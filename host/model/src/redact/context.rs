@@ -4,6 +4,7 @@
 //! must look like an id. After `=` a user may be any word; after a blank only something with a digit in it, because
 //! "user not found" names nobody.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -87,23 +88,25 @@ pub(super) fn find(text: &str, pieces: &mut Vec<Piece>) {
     }
 }
 
+/// The key of a find: what the group stands for that took part in it, in the order in which [`KEYS`] names them.
 fn key_of(found: &Captures<'_>) -> Option<Key> {
-    let keys = [
-        ("password", Key::Password),
-        ("token", Key::Token),
-        ("session", Key::Session),
-        ("cookie", Key::Cookie),
-        ("code", Key::Code),
-        ("card", Key::Card),
-        ("phone", Key::Phone),
-        ("name", Key::Name),
-        ("order", Key::Order),
-        ("user", Key::User),
-        ("record", Key::Record),
-        ("camel_order", Key::Order),
-        ("camel", Key::User),
+    const OF_GROUPS: [Key; 13] = [
+        Key::Password,
+        Key::Token,
+        Key::Session,
+        Key::Cookie,
+        Key::Code,
+        Key::Card,
+        Key::Phone,
+        Key::Name,
+        Key::Order,
+        Key::User,
+        Key::Record,
+        Key::Order,
+        Key::User,
     ];
-    keys.into_iter().find(|(name, _)| found.name(name).is_some()).map(|(_, key)| key)
+    let group = found.iter().skip(1).position(|group| group.is_some())?;
+    OF_GROUPS.get(group).copied()
 }
 
 fn find_value(text: &str, key: Key, end: usize, pieces: &mut Vec<Piece>) {
@@ -189,7 +192,8 @@ fn skip_assignment(text: &str, at: usize) -> Option<usize> {
 }
 
 fn says_nothing(word: &str) -> bool {
-    NO_VALUES.split(' ').any(|nothing| word.eq_ignore_ascii_case(nothing)) || !word.contains(char::is_alphanumeric)
+    static WORDS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| NO_VALUES.split(' ').collect());
+    WORDS.contains(word.to_ascii_lowercase().as_str()) || !word.contains(char::is_alphanumeric)
 }
 
 /// An id of a person, an order or a record. Orders and records have numbers; a person may be any word, once something

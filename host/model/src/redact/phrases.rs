@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::context::{Lengths, more_numbers};
-use super::forms::{has_digit, regex};
+use super::forms::{captures, has_digit, regex};
 use super::piece::{Kind, Piece};
 
 static PATHS: LazyLock<Regex> = LazyLock::new(|| {
@@ -43,7 +43,7 @@ static PREFIXED: LazyLock<Regex> = LazyLock::new(|| {
 
 pub(super) fn find(text: &str, pieces: &mut Vec<Piece>) {
     find_lists_and_logins(text, pieces);
-    for found in PATHS.captures_iter(text) {
+    for found in captures(&PATHS, text) {
         let Some(segment) = found.get(found.len() - 1) else { continue };
         let is_order = found.name("order").is_some();
         let word = segment.as_str();
@@ -53,7 +53,7 @@ pub(super) fn find(text: &str, pieces: &mut Vec<Piece>) {
             pieces.push(Piece::new(if is_order { Kind::Order } else { Kind::User }, segment.range()));
         }
     }
-    for found in PREFIXED.captures_iter(text) {
+    for found in captures(&PREFIXED, text) {
         let Some(whole) = found.get(0) else { continue };
         let is_order = found.name("order").is_some();
         if has_digit(whole.as_str()) {
@@ -63,7 +63,7 @@ pub(super) fn find(text: &str, pieces: &mut Vec<Piece>) {
 }
 
 fn find_lists_and_logins(text: &str, pieces: &mut Vec<Piece>) {
-    for found in PLURALS.captures_iter(text) {
+    for found in captures(&PLURALS, text) {
         let Some(first) = found.name("first") else { continue };
         let kind = if found.name("order").is_some() { Kind::Order } else { Kind::User };
         let before = pieces.len();
@@ -72,7 +72,7 @@ fn find_lists_and_logins(text: &str, pieces: &mut Vec<Piece>) {
             pieces.push(Piece::new(kind, first.range()));
         }
     }
-    for found in LOGINS.captures_iter(text) {
+    for found in captures(&LOGINS, text) {
         pieces.extend(found.name("user").map(|user| Piece::new(Kind::User, user.range())));
         pieces.extend(found.name("secret").map(|secret| Piece::new(Kind::Secret, secret.range())));
     }

@@ -76,6 +76,7 @@ impl Piece {
 }
 
 /// A token that a text already holds.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Token {
     pub(super) kind: Kind,
     pub(super) number: u32,
@@ -91,7 +92,7 @@ static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
 
 /// The tokens of a text, in order.
 pub(super) fn tokens(text: &str) -> impl Iterator<Item = Token> {
-    TOKEN.captures_iter(text).filter_map(|found| {
+    super::forms::captures(&TOKEN, text).filter_map(|found| {
         let all = found.get(0)?;
         let kind = Kind::ALL.into_iter().find(|kind| kind.word() == &found[1])?;
         Some(Token { kind, number: found[2].parse().ok()?, start: all.start(), end: all.end() })

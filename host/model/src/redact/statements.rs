@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::forms::{follows_kafka_word, regex};
+use super::forms::{captures, follows_kafka_word, regex};
 use super::piece::{Kind, Piece};
 use super::value;
 
@@ -30,7 +30,7 @@ static LITERALS: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 pub(super) fn find(text: &str, pieces: &mut Vec<Piece>) {
-    for found in OPENINGS.captures_iter(text) {
+    for found in captures(&OPENINGS, text) {
         if let Some(bracket) = found.name("bracket") {
             let mut at = bracket.start();
             // `VALUES (1, 'a'), (2, 'b')`.

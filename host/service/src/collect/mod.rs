@@ -10,7 +10,7 @@ mod watch;
 use std::path::PathBuf;
 
 use lagdoctor_kafka::KafkaConfig;
-use lagdoctor_model::{Gap, GapCause, Millis, Signals, Topology, Window};
+use lagdoctor_model::{Gap, GapCause, LogLine, Millis, Searches, Signals, Topology, Window};
 use lagdoctor_runtime::{Bound, CollectQuery, CollectedPage};
 use tokio::time::Instant;
 
@@ -61,6 +61,8 @@ pub struct Collector {
     charted: Charted,
     caps: Caps,
     readings: Vec<Reading>,
+    /// Texts of earlier looks: most lines of a window were in the one before.
+    searches: Searches,
 }
 
 impl Collector {
@@ -69,7 +71,7 @@ impl Collector {
     pub fn new(kafka: &[KafkaConfig], collectors: Vec<Bound>, topology: Topology, keep: Millis) -> Self {
         let clusters = kafka.iter().map(|config| Cluster::new(config, keep)).collect();
         let charted = Charted { topology, ..Charted::default() };
-        Self { clusters, collectors, charted, caps: Caps::default(), readings: vec![] }
+        Self { clusters, collectors, charted, caps: Caps::default(), readings: vec![], searches: Searches::default() }
     }
 
     /// The same, for an operator who writes sources into a file, or gives them as flags: what is missing is said in those
@@ -104,9 +106,21 @@ impl Collector {
 
     /// Everything there is about one window.
     pub async fn collect(&mut self, request: &Request) -> Signals {
-        let collected = collect(&mut self.clusters, &self.collectors, &self.charted, self.caps, request).await;
-        self.readings = collected.1;
-        collected.0
+        let resolver = self.read(request).await;
+        placed(resolver, &self.charted, &mut self.searches)
+    }
+
+    /// The log lines of one window, exactly as [`Collector::collect`] gives them. Takes all that collecting takes, but for
+    /// what would be made of the other readings.
+    pub async fn lines(&mut self, request: &Request) -> Vec<LogLine> {
+        let resolver = self.read(request).await;
+        resolver.lines_after(&mut self.searches)
+    }
+
+    async fn read(&mut self, request: &Request) -> Resolver {
+        let (resolver, readings) = read(&mut self.clusters, &self.collectors, &self.charted, self.caps, request).await;
+        self.readings = readings;
+        resolver
     }
 
     /// What came of reading the collectors the last time.
@@ -125,13 +139,21 @@ async fn look<'a>(clusters: impl Iterator<Item = &'a mut Cluster>, window: &Wind
     gaps
 }
 
-async fn collect<S: Source>(
+/// All that was read, as what judges it relies on it.
+fn placed(resolver: Resolver, charted: &Charted, searches: &mut Searches) -> Signals {
+    let mut signals = resolver.finish_after(searches);
+    signals.gaps.extend(charted.unseen(&signals));
+    derive(&mut signals);
+    signals.normalised()
+}
+
+async fn read<S: Source>(
     clusters: &mut [Cluster],
     collectors: &[S],
     charted: &Charted,
     caps: Caps,
     request: &Request,
-) -> (Signals, Vec<Reading>) {
+) -> (Resolver, Vec<Reading>) {
     let window = request.window;
     let until = Instant::now() + duration(request.deadline).mul_f64(READING_SHARE);
     let query = CollectQuery::all(window.start, window.now, window.step);
@@ -169,10 +191,7 @@ async fn collect<S: Source>(
     for gap in gaps {
         resolver.add_gap(gap);
     }
-    let mut signals = resolver.finish();
-    signals.gaps.extend(charted.unseen(&signals));
-    derive(&mut signals);
-    (signals.normalised(), readings)
+    (resolver, readings)
 }
 
 /// Kinds of source that nobody has configured. Somebody who is not told that logs are missing takes their silence for

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use lagdoctor_kafka::{GroupProtocol, GroupSnapshot, GroupState, PartitionLag, PartitionSnapshot, Snapshot};
-use lagdoctor_model::{Commit, NodeId, Offset, PartitionId, Sample, SignalName, Timestamp, lag};
-use lagdoctor_runtime::{CallError, ErrorCode, FailureKind, RawSeries, Temporality};
+use lagdoctor_model::{Commit, NodeId, Offset, PartitionId, Sample, Severity, SignalName, Timestamp, lag};
+use lagdoctor_runtime::{CallError, ErrorCode, FailureKind, RawLog, RawSeries, Temporality};
 
 use super::kafka::{Connect, Listen};
 use super::*;
@@ -80,7 +80,12 @@ fn up(server: &str, next: Option<&str>) -> Answer {
 }
 
 async fn collected(clusters: &mut [Cluster], sources: &[Fake], request: &Request) -> Signals {
-    collect(clusters, sources, &Charted::default(), Caps::default(), request).await.0
+    collected_on(&Charted::default(), clusters, sources, request).await
+}
+
+async fn collected_on(charted: &Charted, clusters: &mut [Cluster], sources: &[Fake], request: &Request) -> Signals {
+    let (resolver, _) = read(clusters, sources, charted, Caps::default(), request).await;
+    placed(resolver, charted, &mut Searches::default())
 }
 
 fn gaps(signals: &Signals) -> Vec<String> {
@@ -126,9 +131,36 @@ async fn kinds_of_source_that_nobody_configured_are_named() {
 #[tokio::test(start_paused = true)]
 async fn who_writes_a_file_is_told_of_no_flags() {
     let charted = Charted { ways: Ways::File, ..Charted::default() };
-    let (signals, _) = collect::<Fake>(&mut [], &[], &charted, Caps::default(), &request(Look::Now)).await;
+    let signals = collected_on(&charted, &mut [], &[], &request(Look::Now)).await;
     let said = gaps(&signals);
     assert!(said.len() == 3 && said.iter().all(|gap| !gap.contains("--") && gap.contains("[[")), "{said:?}");
+}
+
+/// A page of log lines of a service, each with the second at which it was written.
+fn said(lines: &[(u32, &str)]) -> Answer {
+    let line = |(second, message): &(u32, &str)| RawLog {
+        at: at(*second),
+        severity: Severity::ERROR,
+        message: (*message).to_owned(),
+        attributes: [("service.name".to_owned(), "shop".to_owned())].into(),
+    };
+    Answer::Page(CollectedPage { logs: lines.iter().map(line).collect(), ..CollectedPage::default() })
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_needs_lines_alone_gets_those_that_everything_comes_with() {
+    let lines = [(40, "user=bob failed"), (20, "order 4711 of user=alice failed"), (60, "user=alice failed")];
+    let (charted, request) = (Charted::default(), request(Look::Never));
+    let mut searches = Searches::default();
+    for _ in 0..2 {
+        let source = Fake::new("logs", [said(&lines), said(&lines)]);
+        let whole = collected_on(&charted, &mut [], std::slice::from_ref(&source), &request).await;
+        let (resolver, _) = read(&mut [], &[source], &charted, Caps::default(), &request).await;
+        let alone = resolver.lines_after(&mut searches);
+        assert_eq!(alone, whole.logs, "also where the same lines were read before");
+        let words: Vec<&str> = alone.iter().map(|line| line.message.as_str()).collect();
+        assert_eq!(words, ["order <order:1> of user=<user:1> failed", "user=<user:2> failed", "user=<user:1> failed"]);
+    }
 }
 
 /// A cluster with one group of one partition that is 30 records behind.

@@ -11,8 +11,8 @@ mod text;
 use std::collections::BTreeMap;
 
 use lagdoctor_model::{
-    Edge, EdgeKind, Gap, GapCause, Labels, Node, NodeId, Redactor, Series, SeriesKey, Signals, Topology, Vocabulary,
-    Window,
+    Edge, EdgeKind, Gap, GapCause, Labels, LogLine, Node, NodeId, Redactor, Searches, Series, SeriesKey, Signals,
+    Topology, Vocabulary, Window,
 };
 use lagdoctor_runtime::{CollectedPage, RawEdge, RawSeries, Temporality};
 
@@ -215,11 +215,15 @@ impl Resolver {
     }
 
     /// All that was taken in, in its place.
-    pub fn finish(mut self) -> Signals {
-        implied::add_edges(&mut self.nodes, self.series.keys(), &self.members);
-        let refused = self.nodes.refused();
+    pub fn finish(self) -> Signals {
+        self.finish_after(&mut Searches::default())
+    }
+
+    /// The same, where texts were read before: those of this time are remembered, too.
+    pub fn finish_after(mut self, searches: &mut Searches) -> Signals {
         let mut signals = Signals::empty(self.window);
-        for (key, parts) in self.series {
+        let series = self.placed();
+        for (key, parts) in series {
             let Some(spec) = Vocabulary::bundled().signal(key.signal.as_str()) else { continue };
             let (samples, query) = merge::merged(spec, parts, &self.window);
             if samples.iter().all(|sample| sample.value.is_nan()) {
@@ -233,8 +237,9 @@ impl Resolver {
                 });
             }
         }
+        let refused = self.nodes.refused();
         signals.topology = self.nodes.into_topology();
-        let mut redactor = Redactor::for_topology(&signals.topology);
+        let mut redactor = redactor(&signals.topology, searches);
         let (logs, events, mut gaps) = self.texts.redacted(&mut redactor, self.caps);
         signals.logs = logs;
         signals.events = events;
@@ -254,8 +259,30 @@ impl Resolver {
         gaps.sort();
         gaps.dedup();
         signals.gaps = gaps;
+        *searches = redactor.into_searches();
         signals
     }
+
+    /// The log lines of what was taken in, in the order of normalised signals, for whoever needs nothing else.
+    pub(crate) fn lines_after(mut self, searches: &mut Searches) -> Vec<LogLine> {
+        drop(self.placed());
+        let mut redactor = redactor(self.nodes.topology(), searches);
+        let (mut lines, _, _) = self.texts.redacted(&mut redactor, self.caps);
+        *searches = redactor.into_searches();
+        lines.sort();
+        lines
+    }
+
+    /// Draws the edges that are implied, after which every node is known, and gives the series.
+    fn placed(&mut self) -> BTreeMap<SeriesKey, Vec<Part>> {
+        implied::add_edges(&mut self.nodes, self.series.keys(), &self.members);
+        std::mem::take(&mut self.series)
+    }
+}
+
+/// A redactor that keeps the names of these nodes, and takes over what was searched.
+fn redactor(topology: &Topology, searches: &mut Searches) -> Redactor {
+    Redactor::for_topology(topology).remembering(std::mem::take(searches))
 }
 
 fn attributes(raw: &BTreeMap<String, String>) -> Attributes {
