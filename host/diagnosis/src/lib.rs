@@ -18,6 +18,6 @@ pub mod status;
 mod testing;
 
 pub use conclude::{CONFIDENT, MARGIN, SURE, conclude};
-pub use detect::{Detection, GroupHealth, Health, ServiceHealth, detect, is_felt};
+pub use detect::{Detection, GroupHealth, Health, Lookout, ServiceHealth, detect};
 pub use graph::DependencyGraph;
 pub use plan::{OffPath, Plan, on_the_way, plan};

@@ -10,13 +10,20 @@ const MOST_POINTS: usize = 60;
 /// The value below which the share `q` of the values lies.
 pub(crate) fn quantile(values: &[f64], q: f64) -> Option<f64> {
     let mut known: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    quantile_of(&mut known, q)
+}
+
+/// The same of values that are all finite; they lose their order.
+pub(crate) fn quantile_of(known: &mut [f64], q: f64) -> Option<f64> {
     let last = known.len().checked_sub(1)?;
     let place = q.clamp(0.0, 1.0) * last as f64;
     // Only two of them are asked for, so there is no need to bring all into order.
     let (_, low, above) = known.select_nth_unstable_by(place.floor() as usize, f64::total_cmp);
     let low = *low;
-    let next = above.iter().copied().min_by(f64::total_cmp).unwrap_or(low);
-    let high = if place.ceil() > place.floor() { next } else { low };
+    let high = match place.ceil() > place.floor() {
+        true => above.iter().copied().min_by(f64::total_cmp).unwrap_or(low),
+        false => low,
+    };
     Some(low + (high - low) * (place - place.floor()))
 }
 
@@ -43,14 +50,14 @@ pub(crate) struct Trend {
 /// The trend of points in order of x. `None` for fewer than three.
 pub(crate) fn trend(points: &[(f64, f64)]) -> Option<Trend> {
     let known: Vec<(f64, f64)> = points.iter().copied().filter(|(_, y)| y.is_finite()).collect();
+    if known.len() < 3 {
+        return None;
+    }
     let every = known.len().div_ceil(MOST_POINTS).max(1);
     // Counted from the newest, which must not be thinned away.
     let mut thin: Vec<(f64, f64)> = known.iter().rev().step_by(every).copied().collect();
     thin.reverse();
-    if thin.len() < 3 {
-        return None;
-    }
-    let mut slopes = vec![];
+    let mut slopes = Vec::with_capacity(thin.len() * (thin.len() - 1) / 2);
     let mut order = 0_i64;
     for (place, (x, y)) in thin.iter().enumerate() {
         for (later, next) in thin[place + 1..].iter().filter(|(later, _)| later > x) {

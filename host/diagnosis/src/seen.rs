@@ -1,7 +1,7 @@
 //! What can be seen of a node, and since when not? A signal can be there, can have vanished within the window, or never
 //! have been there at all. Start at [`Seen::sight`].
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
 
 use lagdoctor_model::{Millis, NodeId, Series, Signals, Timestamp, Vocabulary};
 
@@ -25,21 +25,33 @@ pub(crate) enum Sight {
 pub(crate) struct Seen<'a> {
     now: Timestamp,
     step: Millis,
-    series: BTreeMap<&'a NodeId, BTreeMap<&'a str, Vec<&'a Series>>>,
+    /// In order of node and signal, those of one pair as they came.
+    series: Vec<&'a Series>,
+}
+
+/// What series are looked up by.
+fn place(series: &Series) -> (&NodeId, &str) {
+    (series.node(), series.signal().as_str())
 }
 
 impl<'a> Seen<'a> {
     pub(crate) fn new(signals: &'a Signals) -> Self {
-        let mut series: BTreeMap<&NodeId, BTreeMap<&str, Vec<&Series>>> = BTreeMap::new();
-        for one in &signals.series {
-            series.entry(one.node()).or_default().entry(one.signal().as_str()).or_default().push(one);
-        }
+        let mut series: Vec<&Series> = signals.series.iter().collect();
+        // Mostly they are in order already, which the sort finds out in one pass.
+        series.sort_by(|one, other| place(one).cmp(&place(other)));
         Self { now: signals.window.now, step: signals.window.step, series }
     }
 
     /// All series of this node and signal.
     pub(crate) fn of(&self, node: &NodeId, signal: &str) -> &[&'a Series] {
-        self.series.get(node).and_then(|signals| signals.get(signal)).map_or(&[], Vec::as_slice)
+        self.part(|series| place(series).cmp(&(node, signal)))
+    }
+
+    /// The series that compare as equal; the comparison follows the order of the series.
+    fn part(&self, compare: impl Fn(&Series) -> Ordering) -> &[&'a Series] {
+        let from = self.series.partition_point(|series| compare(series) == Ordering::Less);
+        let length = self.series[from..].partition_point(|series| compare(series) == Ordering::Equal);
+        &self.series[from..from + length]
     }
 
     /// The series of this node and signal without labels.
@@ -47,9 +59,15 @@ impl<'a> Seen<'a> {
         self.of(node, signal).iter().copied().find(|series| series.labels().is_empty())
     }
 
+    /// All series of this node.
+    pub(crate) fn of_node(&self, node: &NodeId) -> &[&'a Series] {
+        self.part(|series| series.node().cmp(node))
+    }
+
     /// All signals of this node, with their series.
     pub(crate) fn signals(&self, node: &NodeId) -> impl Iterator<Item = (&'a str, &[&'a Series])> {
-        self.series.get(node).into_iter().flatten().map(|(signal, series)| (*signal, series.as_slice()))
+        let by_signal = self.of_node(node).chunk_by(|one, other| one.signal() == other.signal());
+        by_signal.filter_map(|series| Some((series.first()?.signal().as_str(), series)))
     }
 
     /// Whether the signal is there, was there, or was never there. With several series the freshest counts.

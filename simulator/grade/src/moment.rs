@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use lagdoctor_diagnosis::is_felt;
+use lagdoctor_diagnosis::Lookout;
 use lagdoctor_model::{LogLine, Millis, Series, Severity, Signals, Timestamp, Window};
 use lagdoctor_sim::Telemetry;
 
@@ -14,18 +14,8 @@ pub struct Whole {
     /// some moment, those that were asked for as of that moment.
     lines: Vec<(LogLine, Timestamp)>,
     arrivals: BTreeMap<(i64, String), i64>,
-    /// The part of the signals that detection looks at.
-    flow: Signals,
     span: Millis,
 }
-
-/// What detection looks at.
-fn is_flow(series: &&Series) -> bool {
-    OF_THE_FLOW.contains(&series.node().kind()) || is_felt(series.signal().as_str())
-}
-
-/// Kinds of node whose series say whether a group falls behind.
-const OF_THE_FLOW: [&str; 3] = ["group", "partition", "topic"];
 
 impl Whole {
     /// What was collected at the end of a run. `span` is how long the window of a diagnosis is.
@@ -50,15 +40,7 @@ impl Whole {
 
     fn of(signals: Signals, arrivals: BTreeMap<(i64, String), i64>, span: Millis) -> Self {
         let lines = arrived(&arrivals, &signals.logs);
-        let flow = Signals {
-            series: signals.series.iter().filter(is_flow).cloned().collect(),
-            history: signals.history.iter().filter(is_flow).cloned().collect(),
-            logs: vec![],
-            // What is seen without being told.
-            reported: None,
-            ..signals.clone()
-        };
-        Self { signals, lines, arrivals, flow, span }
+        Self { signals, lines, arrivals, span }
     }
 
     /// The whole.
@@ -99,20 +81,13 @@ impl Whole {
         }
     }
 
-    /// What detection looks at, at this moment. `into` is overwritten; it is there so that its topology is copied once.
-    pub(crate) fn flow_at(&self, now: Timestamp, into: &mut Signals) {
-        into.window = self.window(now);
-        into.series = cut(&self.flow.series, &into.window);
-        into.events.clear();
-        into.events.extend(self.flow.events.iter().filter(|event| event.at <= now).cloned());
+    /// Sees at any moment whether something hurts.
+    pub(crate) fn lookout(&self) -> Lookout<'_> {
+        Lookout::over(&self.signals)
     }
 
-    /// Signals for [`Whole::flow_at`] to write into.
-    pub(crate) fn flow(&self) -> Signals {
-        self.flow.clone()
-    }
-
-    fn window(&self, now: Timestamp) -> Window {
+    /// The window of a diagnosis that is made at this moment.
+    pub(crate) fn window(&self, now: Timestamp) -> Window {
         let Window { start, step, .. } = self.signals.window;
         Window { start: start.max(now - self.span), now, step }
     }
@@ -129,16 +104,5 @@ fn arrived(arrivals: &BTreeMap<(i64, String), i64>, lines: &[LogLine]) -> Vec<(L
 
 /// The readings within a window; a series that has none is not known.
 fn cut(series: &[Series], window: &Window) -> Vec<Series> {
-    let cut = |series: &Series| {
-        let samples = series.samples();
-        let from = samples.partition_point(|sample| sample.at < window.start);
-        let to = samples.partition_point(|sample| sample.at <= window.now);
-        let kept = samples.get(from..to).filter(|kept| !kept.is_empty())?;
-        let cut = Series::new(series.key().clone(), kept.to_vec()).ok()?;
-        Some(match series.query() {
-            Some(query) => cut.with_query(query),
-            None => cut,
-        })
-    };
-    series.iter().filter_map(cut).collect()
+    series.iter().filter_map(|series| series.within(window.start, window.now)).collect()
 }

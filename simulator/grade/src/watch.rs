@@ -2,7 +2,6 @@
 //! diagnosis, then one each minute of incident time up to a bound, and one at the end of the run. Start at [`incidents`]
 //! and [`Cadence::moments`].
 
-use lagdoctor_diagnosis::detect;
 use lagdoctor_model::{Millis, Timestamp};
 
 use crate::moment::Whole;
@@ -45,12 +44,11 @@ pub struct Incident {
 
 /// What detection saw from one moment to another, both included.
 pub fn incidents(whole: &Whole, from: Timestamp, to: Timestamp, cadence: &Cadence) -> Vec<Incident> {
-    let mut flow = whole.flow();
+    let mut lookout = whole.lookout();
     let mut hurting = vec![];
     let mut now = from;
     while now <= to {
-        whole.flow_at(now, &mut flow);
-        if detect(&flow, None).symptom.is_some() {
+        if lookout.hurts_at(whole.window(now)) {
             hurting.push(now);
         }
         now = now + cadence.detect_every;

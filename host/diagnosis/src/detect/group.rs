@@ -10,6 +10,10 @@ use crate::number::{number, quantity, whole};
 use crate::robust;
 use crate::seen::Seen;
 
+/// What a group is judged by.
+const BACKLOG: &str = "kafka.consumer_group.backlog";
+const TIME_LAG: &str = "kafka.consumer_group.time_lag";
+const RATE: &str = "kafka.consumer_group.commit_rate";
 /// Fewer records are never worth a word.
 const TINY: f64 = 10.0;
 /// A backlog that the group works off within this time is within its noise: commits and scrapes are seconds apart.
@@ -87,6 +91,8 @@ struct Case<'a> {
     /// Name, lag now and whether it stands still, of the partitions that lag.
     lagging: Vec<Lagging>,
     partitions: usize,
+    /// Change of the backlog in records per second, and whether its readings agree on it.
+    growth: Option<robust::Trend>,
 }
 
 struct Lagging {
@@ -94,6 +100,38 @@ struct Lagging {
     lag: f64,
     /// The offset it stands at, when it has not moved although records wait.
     stuck_at: Option<u64>,
+}
+
+/// Those of a group's series that [`may_hurt`] looks at.
+pub(super) fn judged_by<'s>(series: &'s [&'s Series]) -> impl Iterator<Item = &'s Series> {
+    let is_looked_at =
+        |series: &&&Series| [BACKLOG, TIME_LAG, RATE].contains(&series.signal().as_str()) && series.labels().is_empty();
+    series.iter().filter(is_looked_at).copied()
+}
+
+/// Whether this group may hurt. Most groups at most moments are nowhere near it, which is told by far less than what
+/// [`judge`] looks at; where this says no, nothing departs, and what does not depart does not hurt.
+pub(super) fn may_hurt(signals: &Signals, seen: &Seen<'_>, group: &NodeId) -> bool {
+    let may_depart = |signal: &str, floor: &dyn Fn() -> f64| {
+        let Some(series) = seen.plain(group, signal) else { return false };
+        let track = Track::of(series, &signals.window);
+        let Some((as_of, _)) = track.last() else { return false };
+        let lowest = habit(signals, group, signal, as_of).map_or(f64::INFINITY, |habit| habit.usual);
+        track.may_depart(lowest, TINY.min(TIME_NOISE.as_seconds())) && track.may_depart(lowest, floor())
+    };
+    let of_backlog =
+        || floor_of(pace_of(seen.plain(group, RATE).map(|rate| Track::of(rate, &signals.window)).as_ref()));
+    may_depart(BACKLOG, &of_backlog) || may_depart(TIME_LAG, &|| TIME_NOISE.as_seconds())
+}
+
+/// Records per second that a group can do, by its rate of commits.
+fn pace_of(rate: Option<&Track>) -> Option<f64> {
+    rate.and_then(|rate| robust::quantile(&rate.values(), 0.75)).filter(|pace| *pace > 0.0)
+}
+
+/// The smallest distance of a backlog from its calm that matters.
+fn floor_of(pace: Option<f64>) -> f64 {
+    TINY.max(pace.unwrap_or(0.0) * NOISE.as_seconds())
 }
 
 /// How this group is.
@@ -124,15 +162,14 @@ pub(super) fn judge(signals: &Signals, seen: &Seen<'_>, node: &Node) -> GroupHea
 impl<'a> Case<'a> {
     fn new(signals: &'a Signals, seen: &Seen<'_>, node: &'a NodeId) -> Self {
         let plain = |signal: &str| seen.plain(node, signal);
-        let rate = plain("kafka.consumer_group.commit_rate").map(|series| Track::of(series, &signals.window));
-        let pace = rate.as_ref().and_then(|rate| robust::quantile(&rate.values(), 0.75)).filter(|pace| *pace > 0.0);
-        let floor = TINY.max(pace.unwrap_or(0.0) * NOISE.as_seconds());
-        let backlog = plain("kafka.consumer_group.backlog").and_then(|series| Measured::of(signals, series, floor));
-        let time_lag = plain("kafka.consumer_group.time_lag")
-            .and_then(|series| Measured::of(signals, series, TIME_NOISE.as_seconds()));
+        let rate = plain(RATE).map(|series| Track::of(series, &signals.window));
+        let pace = pace_of(rate.as_ref());
+        let backlog = plain(BACKLOG).and_then(|series| Measured::of(signals, series, floor_of(pace)));
+        let time_lag = plain(TIME_LAG).and_then(|series| Measured::of(signals, series, TIME_NOISE.as_seconds()));
         let lags = seen.of(node, "kafka.consumer_group.lag");
         let lagging = lags.iter().filter_map(|series| lagging(signals, seen, series)).collect();
-        Self { signals, node, backlog, time_lag, rate, pace, lagging, partitions: lags.len() }
+        let case = Self { signals, node, backlog, time_lag, rate, pace, lagging, partitions: lags.len(), growth: None };
+        Self { growth: case.grows(), ..case }
     }
 
     /// When the departures that count began, the earliest of them, and whether that was before the window.
@@ -169,8 +206,7 @@ impl<'a> Case<'a> {
         Millis::new((self.behind_s() * 1_000.0).min(1e15) as i64).ok()
     }
 
-    /// Change of the backlog in records per second, and whether its readings agree on it.
-    fn growth(&self) -> Option<robust::Trend> {
+    fn grows(&self) -> Option<robust::Trend> {
         let track = &self.backlog.as_ref()?.track;
         let from = track.last()?.0 - TREND;
         track.trend_since(self.onset().map_or(from, |(onset, _)| onset.max(from))).or_else(|| track.trend_since(from))
@@ -185,7 +221,7 @@ impl<'a> Case<'a> {
 
     /// 1 when the backlog grows, -1 when it shrinks, 0 when neither is clear.
     fn direction(&self) -> i8 {
-        let Some(trend) = self.growth() else { return 0 };
+        let Some(trend) = self.growth else { return 0 };
         let excess = self.backlog.as_ref().map_or(0.0, Measured::excess);
         // Without a pace: a tenth of the excess in ten minutes.
         let clear = self.pace.map_or(excess / 6_000.0, |pace| pace * MOVES).max(f64::MIN_POSITIVE);
@@ -199,7 +235,7 @@ impl<'a> Case<'a> {
 
     /// Until the backlog is normal again, when it shrinks.
     fn clears_in(&self) -> Option<Millis> {
-        let slope = self.growth().filter(|_| self.direction() < 0)?.slope;
+        let slope = self.growth.filter(|_| self.direction() < 0)?.slope;
         let ms = self.backlog.as_ref()?.excess() / -slope * 1_000.0;
         Millis::new(ms.min(1e15) as i64).ok()
     }
@@ -285,15 +321,15 @@ impl<'a> Case<'a> {
         Impact {
             backlog: last(&self.backlog).map(|backlog| backlog as u64),
             time_lag: last(&self.time_lag).and_then(|seconds| Millis::new((seconds * 1_000.0).min(1e15) as i64).ok()),
-            growth_per_s: self.growth().map(|trend| trend.slope),
+            growth_per_s: self.growth.map(|trend| trend.slope),
             partitions: (self.partitions > 0).then_some((self.lagging.len(), self.partitions)),
         }
     }
 
     /// The signal that shows best what hurts, with what it was last and what is normal.
     fn shows(&self) -> Option<(&'static str, &Measured)> {
-        let backlog = self.backlog.as_ref().map(|measured| ("kafka.consumer_group.backlog", measured));
-        let time_lag = self.time_lag.as_ref().map(|measured| ("kafka.consumer_group.time_lag", measured));
+        let backlog = self.backlog.as_ref().map(|measured| (BACKLOG, measured));
+        let time_lag = self.time_lag.as_ref().map(|measured| (TIME_LAG, measured));
         let is_small =
             |measured: &Measured| self.pace.is_some_and(|pace| measured.excess() < pace * BEHIND.as_seconds());
         // One stuck partition of many is hours late while the backlog as a whole looks harmless.
@@ -333,7 +369,7 @@ impl<'a> Case<'a> {
         let centre = measured.calm.centre.round();
         let usual = if is_time { quantity(centre, unit) } else { number(centre) };
         let what = if is_time { format!("`{name}` is {now} behind") } else { format!("backlog of `{name}` is {now}") };
-        let growth = self.growth().map_or(0.0, |trend| trend.slope);
+        let growth = self.growth.map_or(0.0, |trend| trend.slope);
         let moves = match self.direction() {
             1 => format!(" and grows by {}", quantity(growth, "{record}/s")),
             -1 => {

@@ -4,6 +4,7 @@
 
 mod expected;
 mod group;
+mod lookout;
 mod loss;
 mod service;
 #[cfg(test)]
@@ -13,6 +14,8 @@ mod track;
 use lagdoctor_model::{Gap, GapCause, Impact, Millis, NodeId, Signals, Symptom, Timestamp};
 
 use crate::seen::Seen;
+
+pub use lookout::Lookout;
 
 /// Of how many groups that could not be judged the names are told.
 const MOST_NAMED: usize = 5;
@@ -61,6 +64,27 @@ pub struct GroupHealth {
     symptom: Option<Symptom>,
 }
 
+/// What was asked.
+#[derive(Clone, Copy, PartialEq)]
+enum Asked {
+    /// How this very group is.
+    AboutIt,
+    /// What hurts.
+    AboutAll,
+}
+
+impl GroupHealth {
+    /// Whether it is to be explained.
+    fn is_symptom(&self, asked: Asked) -> bool {
+        let hurts = match self.health {
+            Health::Hurting | Health::Draining => true,
+            Health::Steady | Health::Idle => asked == Asked::AboutIt,
+            Health::Expected | Health::Raised | Health::Recovered | Health::Unknown | Health::Healthy => false,
+        };
+        hurts && self.symptom.is_some()
+    }
+}
+
 /// One service at the moment of the diagnosis, where no group is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServiceHealth {
@@ -96,11 +120,6 @@ impl Detection {
     }
 }
 
-/// Whether this signal decides whether something hurts, on whatever kind of node it is measured.
-pub fn is_felt(signal: &str) -> bool {
-    service::is_felt(signal)
-}
-
 /// Judges every group, and takes the worst that hurts as the symptom. With `group` only that group (by its name) is asked
 /// about, and then it is also a symptom that it is idle or has been behind for long.
 pub fn detect(signals: &Signals, group: Option<&str>) -> Detection {
@@ -120,12 +139,8 @@ pub fn detect(signals: &Signals, group: Option<&str>) -> Detection {
     let by_service = group.is_none() && !signals.topology.nodes().any(|node| node.id.kind() == "group");
     let services = if by_service { service::judge(signals, &seen) } else { vec![] };
     let gaps = gaps(signals, group, &groups, !services.is_empty());
-    let hurts = |health: Health| match health {
-        Health::Hurting | Health::Draining => true,
-        Health::Steady | Health::Idle => group.is_some(),
-        Health::Expected | Health::Raised | Health::Recovered | Health::Unknown | Health::Healthy => false,
-    };
-    let worst = groups.iter().find(|known| hurts(known.health) && known.symptom.is_some());
+    let asked = if group.is_some() { Asked::AboutIt } else { Asked::AboutAll };
+    let worst = groups.iter().find(|known| known.is_symptom(asked));
     let symptom = worst
         .and_then(|known| known.symptom.clone())
         .or_else(|| if by_service { service::symptom(signals, &seen, &services) } else { None });

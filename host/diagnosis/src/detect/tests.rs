@@ -31,8 +31,16 @@ fn growing(s: f64) -> f64 {
     calm(s) + (s - 1_800.0).max(0.0) * 200.0
 }
 
-fn check(signals: &Signals, expected: Health) -> GroupHealth {
+/// What is detected; whoever is on the lookout is told the same.
+fn detected(signals: &Signals) -> Detection {
     let detection = detect(signals, None);
+    let hurts = Lookout::over(signals).hurts_at(signals.window);
+    assert_eq!(hurts, detection.symptom.is_some(), "{:?}", detection.symptom);
+    detection
+}
+
+fn check(signals: &Signals, expected: Health) -> GroupHealth {
+    let detection = detected(signals);
     let worst = detection.groups[0].clone();
     assert_eq!(worst.health, expected, "{}", worst.statement);
     let hurts = matches!(expected, Health::Hurting | Health::Draining);
@@ -72,7 +80,7 @@ fn a_slow_consumer_is_noticed_within_three_minutes_of_hurting() {
 fn noise_and_restarts_wake_nobody() {
     check(&group(calm), Health::Healthy);
     let rolling = |s: f64| calm(s) + if (3_000.0..3_600.0).contains(&s) && s % 180.0 < 45.0 { 20_000.0 } else { 0.0 };
-    let worst = detect(&group(rolling), None);
+    let worst = detected(&group(rolling));
     assert!(worst.symptom.is_none(), "{:?}", worst.groups);
 }
 
@@ -158,7 +166,7 @@ fn one_stuck_partition_of_many_hurts_and_no_consumer_added_will_help() {
     let worst = check(&one_stuck_partition(), Health::Hurting);
     assert_eq!(worst.impact.partitions, Some((1, 12)));
     insta::assert_snapshot!(worst.statement, @"`g` is 30 min 5 s behind (normally 3 s), since 12:30:15; only in partition orders/3; orders/3 is stuck at offset 23,000, so that more consumers will not help");
-    assert_eq!(detect(&one_stuck_partition(), None).symptom.unwrap().signal.as_str(), "kafka.consumer_group.time_lag");
+    assert_eq!(detected(&one_stuck_partition()).symptom.unwrap().signal.as_str(), "kafka.consumer_group.time_lag");
 }
 
 #[test]
@@ -211,7 +219,7 @@ fn the_group_that_is_furthest_behind_comes_first_whatever_its_records() {
     let other = group_of("group:large", |s| calm(s) + (s - 3_000.0).max(0.0) * 400.0);
     signals.series.extend(other.series);
     other.topology.edges().for_each(|edge| signals.topology.connect(edge.clone()));
-    let detection = detect(&signals.normalised(), None);
+    let detection = detected(&signals.normalised());
     let order: Vec<_> = detection.groups.iter().map(|known| known.group.name()).collect();
     assert_eq!(order, ["small", "large"]);
     assert_eq!(detection.symptom.unwrap().node, id("group:small"));
@@ -222,14 +230,14 @@ fn a_group_that_nobody_knows_is_a_gap_that_names_those_that_are_known() {
     let detection = detect(&group(growing), Some("typo"));
     assert_eq!(detection.symptom, None);
     insta::assert_snapshot!(detection.gaps[0].statement, @"nothing is known of a group `typo`; groups that are known: g");
-    insta::assert_snapshot!(detect(&hour(), None).gaps[0].statement, @"no consumer group is known; what knows them must be named and answer: a Kafka cluster, or a Prometheus that scrapes their lag");
+    insta::assert_snapshot!(detected(&hour()).gaps[0].statement, @"no consumer group is known; what knows them must be named and answer: a Kafka cluster, or a Prometheus that scrapes their lag");
 }
 
 #[test]
 fn two_readings_are_too_few_to_judge_by() {
     let mut signals = group(growing);
     signals.window = Window { start: noon(3_590), ..signals.window };
-    let detection = detect(&signals, None);
+    let detection = detected(&signals);
     assert_eq!(detection.groups[0].health, Health::Unknown);
     assert_eq!(detection.gaps.len(), 1);
 }
@@ -243,7 +251,7 @@ fn lag_that_stopped_being_read_while_it_hurt_still_hurts() {
 
 #[test]
 fn nothing_known_hurts_nobody_and_is_not_called_well() {
-    let diagnosis = crate::conclude(&hour(), &detect(&hour(), None), &crate::Plan::default(), None, None, vec![]);
+    let diagnosis = crate::conclude(&hour(), &detected(&hour()), &crate::Plan::default(), None, None, vec![]);
     assert_eq!((diagnosis.symptom, diagnosis.verdict), (None, Verdict::InsufficientEvidence));
 }
 
@@ -258,7 +266,7 @@ proptest! {
             read(&mut signals, key("group:g", signal), |s| values[(s / 15.0) as usize]);
         }
         read(&mut signals, key("group:g", "kafka.consumer_group.commit_rate"), |_| pace);
-        let detection = detect(&signals, None);
+        let detection = detected(&signals);
         prop_assert!(detection.impact.growth_per_s.is_none_or(f64::is_finite));
         if let Some(symptom) = detection.symptom {
             prop_assert!(symptom.observed.is_finite() && symptom.expected.is_finite());
@@ -268,10 +276,31 @@ proptest! {
     }
 
     #[test]
+    fn a_lookout_tells_at_every_moment_what_is_detected_then(
+        calm in 0.0..50_000.0_f64, noisy in 0.0..5_000.0_f64, slope in -300.0..300.0_f64, from in 0.0..3_600.0_f64, lasts in 0.0..3_000.0_f64,
+        gap in 0.0..3_600.0_f64, salt in 0u64..1_000,
+    ) {
+        let backlog = |s: f64| {
+            let risen = (s.min(from + lasts) - from).max(0.0) * slope;
+            if (gap..gap + 300.0).contains(&s) { f64::NAN } else { (calm + noise(s, salt) * noisy + risen).max(0.0) }
+        };
+        let mut signals = group(backlog);
+        let other = group_of("group:aside", |s| backlog(3_600.0 - s));
+        signals.series.extend(other.series);
+        signals.topology.add_node(lagdoctor_model::Node::new(id("group:aside")));
+        let signals = signals.normalised();
+        let mut lookout = Lookout::over(&signals);
+        for minute in 1..=20 {
+            let then = until(signals.clone(), minute * 180);
+            prop_assert_eq!(lookout.hurts_at(then.window), detect(&then, None).symptom.is_some(), "{} min", minute * 3);
+        }
+    }
+
+    #[test]
     fn noise_around_any_level_is_no_incident(level in 0.0..1e6_f64, salt in 0u64..1_000) {
         // Up to eight seconds of work and back.
         let noisy = group(|s| level + 4_000.0 + noise(s, salt) * 4_000.0);
-        let detection = detect(&noisy, None);
+        let detection = detected(&noisy);
         prop_assert!(detection.symptom.is_none(), "{:?}", detection.symptom);
     }
 
@@ -282,6 +311,6 @@ proptest! {
         let other = group_of("group:aside", |s| 500.0 + noise(s, salt) * 400.0);
         with_other.series.extend(other.series);
         with_other.topology.add_node(lagdoctor_model::Node::new(id("group:aside")));
-        prop_assert_eq!(detect(&alone, None).symptom, detect(&with_other.normalised(), None).symptom);
+        prop_assert_eq!(detected(&alone).symptom, detected(&with_other.normalised()).symptom);
     }
 }

@@ -145,14 +145,27 @@ impl Track {
         }
         let length = (count / STRETCHES).max(SHORTEST_STRETCH).min(count);
         let starts = (0..=count - length).step_by((length / 4).max(1));
+        let mut values = Vec::with_capacity(length);
         let middle = |start: usize| {
-            let values: Vec<f64> = self.readings[start..start + length].iter().map(|(_, value)| *value).collect();
-            Some((robust::median(&values)?, start))
+            values.clear();
+            values.extend(self.readings[start..start + length].iter().map(|(_, value)| *value));
+            Some((robust::quantile_of(&mut values, 0.5)?, start))
         };
         // Of equals the first: what came later may be recovery.
         let (_, start) =
             starts.filter_map(middle).reduce(|calmest, next| if next.0 < calmest.0 { next } else { calmest })?;
         calm_of(&self.readings[start..start + length])
+    }
+
+    /// Whether there may be a [`Track::departure`] from a calm that is found nowhere below `lowest`; cheap, and never wrong
+    /// when it says no.
+    pub(super) fn may_depart(&self, lowest: f64, floor: f64) -> bool {
+        let Some((as_of, _)) = self.last() else { return false };
+        // No calm is below every reading, no distance is far that is within the floor, and no bridge is longer than this.
+        let far = self.readings.iter().map(|(_, value)| *value).fold(lowest, f64::min) + floor;
+        let steps = self.readings.windows(3).map(|three| three[2].0.since(three[0].0));
+        let bridge = steps.max().unwrap_or(Millis::ZERO).max(BRIDGE);
+        self.readings.iter().rev().take_while(|(at, _)| as_of.since(*at) <= bridge).any(|(_, value)| *value > far)
     }
 
     /// The departure upwards from `calm` that lasts until the last reading; smaller distances than `floor` do not count.

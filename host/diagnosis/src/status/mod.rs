@@ -145,17 +145,22 @@ fn is_tiny(ring: &[Commit], current: Lag, rules: &Rules) -> bool {
 
 /// Whether the lag climbs in spite of dips, and by more than is tiny.
 fn climbs(ring: &[Commit], current: Lag, now: Timestamp, rules: &Rules) -> bool {
-    let Some(start) = ring.first().map(|commit| commit.at) else { return false };
+    let Some(start) = ring.first().map(|commit| commit.at).filter(|_| !is_tiny(ring, current, rules)) else {
+        return false;
+    };
     let at_commits = ring.iter().filter_map(|commit| Some((commit.at, commit.lag?)));
     let points: Vec<(f64, f64)> =
         at_commits.chain([(now, current)]).map(|(at, lag)| (at.since(start).as_seconds(), lag.0 as f64)).collect();
     let Some(trend) = robust::trend(&points) else { return false };
     let rise = trend.slope * points.last().map_or(0.0, |(seconds, _)| *seconds);
+    if trend.order < RISING || rise <= rules.tiny.0 as f64 {
+        return false;
+    }
     // Noise around a level has a slope too; a climb goes further than the readings stray from it.
     let from_line = |values: &mut dyn Iterator<Item = f64>| robust::median(&values.collect::<Vec<_>>()).unwrap_or(0.0);
     let start = from_line(&mut points.iter().map(|(seconds, lag)| lag - trend.slope * seconds));
     let stray = from_line(&mut points.iter().map(|(seconds, lag)| (lag - trend.slope * seconds - start).abs()));
-    trend.order >= RISING && rise > rules.tiny.0 as f64 && rise > stray * STRAYS && !is_tiny(ring, current, rules)
+    rise > stray * STRAYS
 }
 
 /// The status of a group: that of its worst partition, never OK while one is unknown.
