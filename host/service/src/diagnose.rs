@@ -94,6 +94,32 @@ impl Judge for Bound {
     }
 }
 
+/// What there is to say before anybody is asked, and what all who judge are shown. It is the same whoever judges, so that it
+/// is made once where several judge the same moment.
+pub struct Prepared<'a> {
+    signals: &'a Signals,
+    detection: Detection,
+    /// What hurts, and the batch that is shown; nothing where nothing hurts.
+    shown: Option<(Symptom, Batch)>,
+}
+
+impl<'a> Prepared<'a> {
+    /// Detects what hurts: of this group, or of all.
+    pub fn of(signals: &'a Signals, group: Option<&str>) -> Self {
+        let detection = detect(signals, group);
+        let shown = detection.symptom.clone().map(|symptom| {
+            let batch = Batch::new(signals).with_core(&on_the_way(signals, &symptom));
+            (symptom, batch)
+        });
+        Self { signals, detection, shown }
+    }
+
+    /// Has these plugins judge it, as [`traced`] does. `options.group` was asked about when it was prepared.
+    pub async fn judged_by(&self, plugins: &Plugins, options: &Options) -> (Diagnosis, Trace) {
+        judged(self, Instant::now(), &plugins.scorers, &plugins.ranker, plugins.forecaster.as_ref(), options).await
+    }
+}
+
 async fn with<J: Judge>(
     signals: &Signals,
     scorers: &[J],
@@ -102,30 +128,41 @@ async fn with<J: Judge>(
     options: &Options,
 ) -> (Diagnosis, Trace) {
     let begun = Instant::now();
+    judged(&Prepared::of(signals, options.group.as_deref()), begun, scorers, ranker, forecaster, options).await
+}
+
+async fn judged<J: Judge>(
+    prepared: &Prepared<'_>,
+    begun: Instant,
+    scorers: &[J],
+    ranker: &J,
+    forecaster: Option<&J>,
+    options: &Options,
+) -> (Diagnosis, Trace) {
     let until = begun + duration(options.deadline);
     let scored_until = begun + duration(options.deadline).mul_f64(SCORING_SHARE);
-    let detection = detect(signals, options.group.as_deref());
+    let Prepared { signals, detection, shown } = prepared;
     // Where nothing hurts nobody needs to look for a cause, and what is never asked can raise no false alarm.
-    let Some(symptom) = detection.symptom.clone() else {
-        let plan = plan(signals, &detection, vec![]);
-        return (conclude(signals, &detection, &plan, None, None, vec![]), Trace::default());
+    let Some((symptom, batch)) = shown else {
+        let plan = plan(signals, detection, vec![]);
+        return (conclude(signals, detection, &plan, None, None, vec![]), Trace::default());
     };
-    let batch = Batch::new(signals).with_core(&on_the_way(signals, &symptom));
-    let (findings, mut trace) = scored(scorers, &batch, scored_until).await;
-    let plan = plan(signals, &detection, findings);
-    let ranking = in_time(ranker.name(), Job::Ranking, until, ranker.rank(&batch, &plan.findings, &symptom));
-    let forecast = forecast(forecaster, &batch, signals, &detection, options.horizon, until);
+    let batch = &batch.afresh();
+    let (findings, mut trace) = scored(scorers, batch, scored_until).await;
+    let plan = plan(signals, detection, findings);
+    let ranking = in_time(ranker.name(), Job::Ranking, until, ranker.rank(batch, &plan.findings, symptom));
+    let forecast = forecast(forecaster, batch, signals, detection, options.horizon, until);
     let (ranking, forecast) = tokio::join!(ranking, forecast);
     let ranking = trace.keep(ranking, |ranking| ranking.causes.len() + ranking.dismissed.len());
     let forecast = forecast
         .and_then(|answer| trace.keep(answer, Vec::len))
-        .and_then(|given| Some(told(given.iter().find(|given| given.target == 0)?, &symptom)));
+        .and_then(|given| Some(told(given.iter().find(|given| given.target == 0)?, symptom)));
     let mut gaps = trace.gaps();
     gaps.extend(batch.gaps());
     trace.findings.clone_from(&plan.findings);
     trace.ranking.clone_from(&ranking);
     let ranking = ranking.map(|ranking| (ranker.name().to_owned(), ranking));
-    (conclude(signals, &detection, &plan, ranking, forecast, gaps), trace)
+    (conclude(signals, detection, &plan, ranking, forecast, gaps), trace)
 }
 
 /// All findings, in the order of the scorers.

@@ -17,7 +17,7 @@ pub mod resolve;
 
 pub use collect::{Collector, KafkaHistory, Look, Reading, Request, Watched, Ways};
 pub use config::{Config, ConfigError, Flags, Sources};
-pub use diagnose::{Asked, Job, Options, Trace, again, diagnose, traced};
+pub use diagnose::{Asked, Job, Options, Prepared, Trace, again, diagnose, traced};
 pub use plugins::{Bundled, Loaded, PluginError, Plugins};
 
 /// A duration as the async runtime takes it.

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lagdoctor_bundle::{BundleError, Truth};
 use lagdoctor_model::{
     Class, Diagnosis, Gap, GapCause, InvalidName, Labels, Millis, NodeId, Series, SeriesKey, Signals, Timestamp,
 };
 use lagdoctor_runtime::{Batch, Bound, ForecastTarget};
-use lagdoctor_service::{Options, Plugins, report, traced};
+use lagdoctor_service::{Options, Plugins, Prepared, report};
 use lagdoctor_sim::{Blur, Scenario, Simulation};
 
 use crate::forecast::{Forecasted, compared};
@@ -18,7 +18,7 @@ use crate::measure::waiting::Wait;
 use crate::moment::Whole;
 use crate::recorded::{Recording, opened};
 use crate::scorecard::{Run, Spoken, Watched};
-use crate::stage::{NO_HURRY, Stage, look, look_back};
+use crate::stage::{NO_HURRY, Observer, Stage};
 use crate::truth;
 use crate::watch::{Cadence, Incident, incidents};
 
@@ -183,10 +183,7 @@ impl Exam {
             let truth = truth(&pair.truth()).map_err(SitError::Truth)?;
             let suspects = if self.has_oracle { pair.suspects() } else { vec![] };
             let case = self.case(stage, lane, collectors, scenario.warmup(), Arc::new(pair.run), truth).await;
-            let mut runs = vec![];
-            for contender in &self.contenders {
-                runs.push(self.ask(contender, &case, question, seed).await);
-            }
+            let mut runs = self.asked(&case, question, seed).await;
             if self.has_oracle {
                 runs.extend(runs.first().map(|run| foreseen(run, &suspects, &case.truth)));
             }
@@ -200,11 +197,7 @@ impl Exam {
         let read = tokio::task::spawn_blocking(move || recording.case(&cadence)).await;
         let Ok(case) = read else { return Ok(Sat { runs: vec![], void: vec![] }) };
         let case = case.map_err(SitError::Bundle)?;
-        let mut runs = vec![];
-        for contender in &self.contenders {
-            runs.push(self.ask(contender, &case, question, 0).await);
-        }
-        Ok(Sat { runs, void: vec![] })
+        Ok(Sat { runs: self.asked(&case, question, 0).await, void: vec![] })
     }
 
     async fn case(
@@ -217,7 +210,8 @@ impl Exam {
         truth: Truth,
     ) -> Case {
         stage.put_on_lane(lane, run.clone());
-        let signals = look(&run, collectors).await;
+        let mut observer = Observer::of(&run, collectors);
+        let signals = observer.look().await;
         let (begin, end) = (run.start(), run.now());
         // On the grid of the collectors, so that what was read of a moment is what is read at it.
         let (first, grid) = (signals.window.start, self.cadence.detect_every.as_millis().max(1));
@@ -231,7 +225,7 @@ impl Exam {
             // The last of them first: each gives way, up to its moment, to the ones before.
             for moment in [opened + self.cadence.bound, opened] {
                 if moment < end && case.whole.lines_since().is_none_or(|since| since > moment - LINES_BEFORE) {
-                    let lines = look_back(&run, moment, collectors).await;
+                    let lines = observer.look_back(moment).await;
                     case.whole.add_lines(moment, &lines);
                 }
             }
@@ -239,7 +233,17 @@ impl Exam {
         case
     }
 
-    async fn ask(&self, contender: &Contender, case: &Case, question: &Question, seed: u64) -> Run {
+    async fn asked(&self, case: &Case, question: &Question, seed: u64) -> Vec<Run> {
+        // The end is the same for all, and everybody is asked about it.
+        let end = Moment::of(case.whole.signals());
+        let mut runs = vec![];
+        for contender in &self.contenders {
+            runs.push(self.ask(contender, case, &end, question, seed).await);
+        }
+        runs
+    }
+
+    async fn ask(&self, contender: &Contender, case: &Case, end: &Moment<'_>, question: &Question, seed: u64) -> Run {
         let real = case.opened();
         let moments = match contender.asked {
             Asked::Throughout => case.cadence.moments(case.diagnosed().as_ref(), case.end),
@@ -251,16 +255,17 @@ impl Exam {
         let (mut early, mut last) = (None, None);
         let due = case.truth.impact.or(case.truth.onset).map(|impact| impact + case.cadence.early);
         for now in &moments {
-            let cut;
-            let signals = if *now == case.end {
-                case.whole.signals()
+            let (cut, then);
+            let moment = if *now == case.end {
+                end
             } else {
                 cut = case.whole.at(*now);
-                &cut
+                then = Moment::of(&cut);
+                &then
             };
             let clock = Instant::now();
-            let (diagnosis, trace) = traced(signals, &contender.plugins, &options).await;
-            took.push(clock.elapsed().as_secs_f64() * 1000.0);
+            let (diagnosis, trace) = moment.prepared.judged_by(&contender.plugins, &options).await;
+            took.push((moment.took + clock.elapsed()).as_secs_f64() * 1000.0);
             failures.extend(failed(&diagnosis, &names));
             for asked in trace.asked {
                 *heard.entry(asked.plugin).or_insert(0) += asked.outcome.unwrap_or_default();
@@ -319,6 +324,19 @@ impl Exam {
         let targets = [ForecastTarget { series: key.clone(), clears_at, breaches_at: None }];
         let answer = forecaster.forecast(&Batch::new(&signals), &targets, HORIZON).await.ok()?;
         compared(answer.iter().find(|forecast| forecast.target == 0)?, &known, &whole)
+    }
+}
+
+/// What everybody is asked about, and how long it took to make.
+struct Moment<'a> {
+    prepared: Prepared<'a>,
+    took: Duration,
+}
+
+impl<'a> Moment<'a> {
+    fn of(signals: &'a Signals) -> Self {
+        let clock = Instant::now();
+        Self { prepared: Prepared::of(signals, None), took: clock.elapsed() }
     }
 }
 

@@ -39,12 +39,12 @@ pub(crate) struct Index {
 
 /// Handles of series, which differ with what a plugin lists.
 pub(crate) struct Handles {
-    pub(crate) keys: Vec<SeriesKey>,
-    pub(crate) of: BTreeMap<SeriesKey, u32>,
+    pub(crate) keys: Vec<Arc<SeriesKey>>,
+    pub(crate) of: BTreeMap<Arc<SeriesKey>, u32>,
 }
 
 impl Handles {
-    fn new(keys: Vec<SeriesKey>) -> Self {
+    fn new(keys: Vec<Arc<SeriesKey>>) -> Self {
         let of = keys.iter().enumerate().map(|(place, key)| (key.clone(), handle(place))).collect();
         Self { keys, of }
     }
@@ -65,7 +65,7 @@ struct Grid {
 /// Series and the column of their values, as they grow.
 #[derive(Default)]
 struct Columns {
-    keys: Vec<SeriesKey>,
+    keys: Vec<Arc<SeriesKey>>,
     series: Vec<wit::Series>,
     values: Vec<f64>,
 }
@@ -83,7 +83,7 @@ impl Columns {
             count: handle(values.len()),
             ext: vec![],
         });
-        self.keys.push(series.key().clone());
+        self.keys.push(series.shared_key());
         self.values.extend(values);
     }
 }
@@ -155,6 +155,12 @@ impl Batch {
             core: None,
             gaps: Arc::default(),
         }
+    }
+
+    /// The same batch, of which nobody has got anything wrong yet: for others to judge by.
+    #[must_use]
+    pub fn afresh(&self) -> Self {
+        Self { gaps: Arc::default(), ..self.clone() }
     }
 
     /// The same batch, of which the series of these nodes matter most: a plugin without room for all it lists is shown
@@ -357,6 +363,11 @@ mod tests {
         let gap =
             Gap { source: "a".into(), cause: lagdoctor_model::GapCause::Malformed, node: None, statement: "x".into() };
         batch.for_plugin("jvm", &testing::manifest(&["jvm."]), usize::MAX).note([gap.clone(), gap.clone()]);
-        assert_eq!(batch.gaps(), [gap]);
+        let told = [gap];
+        assert_eq!(batch.gaps(), told);
+        let others = batch.afresh();
+        assert_eq!((others.gaps(), others.series_count()), (vec![], batch.series_count()));
+        others.note([Gap { statement: "y".into(), ..told[0].clone() }]);
+        assert_eq!(batch.gaps(), told, "what others get wrong is theirs");
     }
 }
