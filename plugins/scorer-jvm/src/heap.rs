@@ -2,7 +2,7 @@
 //! past: a leak that is hours old has no healthy past in the window. Where what stays is not measured, the least that was
 //! in use over a while stands in for it.
 
-use lagdoctor_sdk::stats::{self, Direction, Rules};
+use lagdoctor_sdk::stats::{self, Direction, Line, Rules};
 use lagdoctor_sdk::words::{bytes, percent};
 use lagdoctor_sdk::{Finding, NodeRef, SeriesRef, View, ramp};
 
@@ -38,23 +38,26 @@ pub(crate) fn leak(config: &Config, view: &View<'_>, jvm: NodeRef<'_>) -> Option
     // Where it began to grow: the start of the window, unless the live set stood still before.
     let begun = live.compare(&Rules::default().floor(limit * 0.01), Direction::Up).and_then(|change| change.seen.onset);
     let from = begun.unwrap_or(0);
-    let grown = |values: &[f64]| stats::theil_sen(values).map_or(0.0, |line| line.slope);
+    let slope_of = |line: Option<Line>| line.map_or(0.0, |line| line.slope);
     let (since_onset, whole) = (&live.values[from..], live.values);
+    let of_whole = stats::theil_sen(whole);
+    let of_onset = if from == 0 { of_whole } else { stats::theil_sen(since_onset) };
     // Of the two ways to look, the one that shows more growth: a leak may be older than the window.
-    let candidates = [(from, grown(since_onset), since_onset), (0, grown(whole), whole)];
-    let growth_of = |(_, slope, values): &(usize, f64, &[f64])| slope * values.len() as f64;
-    let (from, slope, values) = candidates.into_iter().max_by(|a, b| growth_of(a).total_cmp(&growth_of(b)))?;
+    let candidates = [(from, of_onset, since_onset), (0, of_whole, whole)];
+    let growth_of = |(_, line, values): &(usize, Option<Line>, &[f64])| slope_of(*line) * values.len() as f64;
+    let (from, line, values) = candidates.into_iter().max_by(|a, b| growth_of(a).total_cmp(&growth_of(b)))?;
+    let slope = slope_of(line);
 
     let minutes = values.len() as f64 * live.step_ms as f64 / 60_000.0;
     let (first, second) = values.split_at(values.len() / 2);
-    let is_steady = grown(first) >= slope * STEADY && grown(second) >= slope * STEADY;
+    let is_steady = || [first, second].into_iter().all(|half| slope_of(stats::theil_sen(half)) >= slope * STEADY);
     let share = slope * values.len() as f64 / limit;
     let level = stats::median(&live.values[live.values.len().saturating_sub(8)..]);
 
-    let is_leak = is_steady && slope > 0.0 && minutes >= config.leak_minutes;
+    let is_leak = slope > 0.0 && minutes >= config.leak_minutes && is_steady();
     let growth = ramp(share, config.leak_share * 0.5, config.leak_share * 3.0);
     let score = if is_leak { growth.sqrt() * (0.4 + 0.6 * ramp(level / limit, ROOMY, 0.9)) } else { 0.0 };
-    let line = stats::theil_sen(values)?;
+    let line = line?;
     let apart: Vec<f64> = (0..).zip(values).map(|(place, value)| value - line.at(f64::from(place))).collect();
     let scale = stats::spread(&apart).max(limit * 0.01);
     let expected = line.intercept;
