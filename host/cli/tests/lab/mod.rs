@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+const BETWEEN: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The program, which leaves its records beside what is built and not with those of whoever runs the tests.
@@ -50,8 +51,8 @@ pub fn eventually_instead_of<T>(what: &str, mut ask: impl FnMut() -> Result<T, S
             Ok(answer) => return answer,
             Err(instead) => assert!(began.elapsed() < PATIENCE, "never: {what}\n{instead}"),
         }
-        // Whoever is waited for may need the processor.
-        std::thread::yield_now();
+        // Whoever is waited for needs the processor, and answering questions takes it.
+        std::thread::park_timeout(BETWEEN);
     }
 }
 
